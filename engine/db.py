@@ -1,0 +1,130 @@
+"""The database's ground: the declarative base, our column types, and engines that behave under load."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import DateTime, LargeBinary, create_engine, event
+from sqlalchemy.engine import Engine
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.types import TypeDecorator
+
+from engine.settings import Settings
+
+
+class Base(DeclarativeBase):
+    """Every table of Carelane is declared on this base, in the package that owns it."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, kept in UTC on every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Refuses naive datetimes: they would silently mean another instant."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"naive datetime {value!r}: use engine.clock.now()")
+        return value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """Marks what was stored as UTC."""
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+class Keyring:
+    """Keys for data at rest; the first encrypts, each decrypts what carries its id."""
+
+    def __init__(self) -> None:
+        self._keys: dict[bytes, AESGCM] = {}
+        self._current = b""
+
+    def use(self, key: bytes, key_id: bytes = b"k1") -> None:
+        """Makes `key` (32 bytes) the one that encrypts from now on. A key id is two bytes."""
+        self._keys[key_id] = AESGCM(key)
+        self._current = key_id
+
+    def seal(self, plain: bytes, place: bytes) -> bytes:
+        """Encrypts `plain`, bound to its `place` (table.column): it cannot be moved elsewhere unseen."""
+        nonce = os.urandom(12)
+        return self._current + nonce + self._keys[self._current].encrypt(nonce, plain, place)
+
+    def open(self, sealed: bytes, place: bytes) -> bytes:
+        """Decrypts; raises cryptography's InvalidTag when the bytes or the place were changed."""
+        return self._keys[sealed[:2]].decrypt(sealed[2:14], sealed[14:], place)
+
+
+keyring = Keyring()
+
+
+class Encrypted(TypeDecorator[Any]):
+    """A JSON value that is AES-GCM encrypted at rest. `place` is 'table.column'."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+        super().__init__()
+
+    def process_bind_param(self, value: Any, dialect: Any) -> bytes | None:
+        """JSON, then sealed."""
+        return None if value is None else keyring.seal(orjson.dumps(value), self.place.encode())
+
+    def process_result_value(self, value: bytes | None, dialect: Any) -> Any:
+        """Opened, then JSON."""
+        return None if value is None else orjson.loads(keyring.open(bytes(value), self.place.encode()))
+
+
+def new_id() -> str:
+    """A fresh 20-digit hexadecimal id that grows with time, so that indexes stay compact."""
+    return f"{int(datetime.now(UTC).timestamp() * 1000):012x}{os.urandom(4).hex()}"
+
+
+def open_engine(settings: Settings) -> Engine:
+    """An engine for `settings.url`; also arms the keyring. SQLite gets WAL, a busy timeout and foreign keys."""
+    keyring.use(settings.data_key_bytes)
+    settings.var_dir.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(settings.url, pool_size=settings.threads, max_overflow=16, pool_pre_ping=not settings.url.startswith("sqlite"))
+    if engine.dialect.name == "sqlite":
+        arm_sqlite(engine)
+    return engine
+
+
+def arm_sqlite(engine: Engine) -> None:
+    """WAL, durable commits, and explicit transactions instead of the driver's own guess.
+
+    A transaction begins as a reader; `write_lock` takes the write lock before the first read of a step that will write,
+    so that two writers queue up instead of failing half-way.
+    """
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=15000", "foreign_keys=ON"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Any) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def write_lock(session: Session) -> None:
+    """Begins a writing transaction: on SQLite the write lock is taken now. Must come before anything is read."""
+    if session.get_bind().dialect.name == "sqlite" and not session.in_transaction():
+        session.connection(execution_options={"immediate": True})
+
+
+def sessions(engine: Engine) -> sessionmaker[Session]:
+    """Plain sessions for the worker and the command line; nothing expires on commit."""
+    return sessionmaker(engine, expire_on_commit=False)

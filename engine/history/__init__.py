@@ -1,0 +1,1 @@
+"""Record: what happened, and the figures computed from it."""

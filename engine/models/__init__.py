@@ -1,0 +1,1 @@
+"""Author: read, check, deploy and compare process models."""

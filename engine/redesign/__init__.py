@@ -1,0 +1,1 @@
+"""Redesign: fit, simulate and compare processes."""

@@ -1,0 +1,1 @@
+"""Roll out: programmes, milestones, gates and the routing of new visits."""
