@@ -1,0 +1,3 @@
+import * as feelin from 'feelin';
+
+globalThis.feelin = feelin;
