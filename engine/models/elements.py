@@ -47,6 +47,8 @@ class EventDefinition:
     timer: Literal["date", "duration", "cycle"] | None = None
     value: str | None = None  # the timer's text or the conditional event's condition
     activity: str | None = None  # compensation: activityRef
+    wait: bool = True  # compensation throw: go on only when the handlers are done
+    id: str | None = None  # the definition's own id, when it has one
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Element:
     name: str | None = None
     parent: str | None = None  # id of the enclosing subprocess; None in the process itself
     lane: str | None = None  # name of the innermost lane
+    lane_role: str | None = None  # the candidate group that the lane stands for
     incoming: tuple[str, ...] = ()  # sequence flow ids in document order
     outgoing: tuple[str, ...] = ()
     default: str | None = None  # id of the default flow
@@ -104,6 +107,15 @@ class Element:
     documentation: str | None = None
     instantiate: bool = False  # receive task / event gateway that starts a process
     gateway_kind: str | None = None  # eventBasedGateway: Exclusive or Parallel
+    script_format: str | None = None  # None and 'feel' are FEEL; the linter refuses all else
+    form_binding: str = "latest"
+    form_version_tag: str | None = None
+    decision_version_tag: str | None = None
+
+    @property
+    def groups(self) -> str | None:
+        """Who may claim a user task: its own candidate groups (a list or FEEL), else its lane's role."""
+        return self.candidate_groups or self.lane_role
 
     @property
     def tag(self) -> str | None:
