@@ -1,6 +1,6 @@
 """The database's schema over time. `carelane migrate` and `carelane demo` call `upgrade`; a new version is made with
 
-    .venv/bin/alembic revision --autogenerate -m "why"
+.venv/bin/alembic revision --autogenerate -m "why"
 """
 
 from __future__ import annotations
