@@ -23,6 +23,7 @@ class FeelWarning:
     message: str
     start: int
     end: int
+    expression: str = ""
 
     def __str__(self) -> str:
         return self.message

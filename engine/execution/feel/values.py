@@ -14,6 +14,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -86,7 +87,7 @@ def _encode_rarer(value: object, name: str) -> Any:
 
 def _encode_number(value: Decimal | float, name: str) -> float | int:
     number = float(value)
-    if number != number or number in (float("inf"), float("-inf")):
+    if not math.isfinite(number):
         raise ExpressionFailed(f"{name} is {value}, which is no FEEL number.")
     return _exact(int(value), name) if value == int(value) else number
 

@@ -1,39 +1,48 @@
 // FEEL and DMN inside the server's V8 isolate. Python calls `carelane(request)` with JSON text and gets JSON text.
 import { setClock } from './feel/clock.js';
-import { compile } from './feel/compiling.js';
-import { know, syntaxErrors, variablesOf } from './feel/parsing.js';
+import { compile, takeWarnings } from './feel/compiling.js';
+import { decide, isKept, keep } from './feel/decisions.js';
+import { namesOf, syntaxErrors, variablesOf } from './feel/parsing.js';
 import { decode, encode } from './feel/values.js';
 
 const actions = {
   evaluate: ({ expressions, context }) => {
-    const variables = prepared(context);
-    return expressions.map((text) => outcome('Expression', text, variables));
+    const variables = decode(context);
+    const names = namesOf(variables);
+    return expressions.map((text) => outcome(() => compile('Expression', text, names)(variables)));
   },
   test: ({ test, value, context }) => {
-    const variables = prepared({ ...context, '?': value });
-    return outcome('UnaryTests', test, variables, (matches) => matches(variables['?']));
+    const variables = { ...decode(context), '?': decode(value) };
+    return outcome(() => compile('UnaryTests', test, namesOf(variables))(variables)(variables['?']));
   },
   syntax: ({ text, top, known }) => {
-    know(Object.fromEntries(known.map((name) => [name, 1])));
-    return { errors: syntaxErrors(top, text), names: variablesOf(top, text) };
+    const names = namesOf(Object.fromEntries(known.map((name) => [name, 1])));
+    return { errors: syntaxErrors(top, text, names), names: variablesOf(top, text, names) };
+  },
+  decide: ({ key, models, node, inputs }) => {
+    if (models) keep(key, models);
+    if (!isKept(key)) return { unknown: true };
+    let extra = {};
+    const result = outcome(() => {
+      const { value, hits, warnings } = decide(key, node, decode(inputs));
+      extra = { hits, notes: warnings };
+      return value;
+    });
+    return { ...result, ...extra };
   },
 };
 
-function prepared(context) {
-  const variables = decode(context);
-  know(variables);
-  return variables;
-}
-
-function outcome(top, text, variables, finish = (value) => value) {
+function outcome(run) {
+  takeWarnings();
   try {
-    const { run, warnings } = compile(top, text, Object.keys(variables));
-    warnings.length = 0;
     const lost = [];
-    const value = encode(finish(run(variables)), (what) => lost.push(what));
-    return { value, lost, warnings: warnings.map(({ type, message, position }) => [type, message, position.from, position.to]) };
+    const value = encode(run(), (what) => lost.push(what));
+    return { value, lost, warnings: takeWarnings() };
   } catch (error) {
-    return { error: String(error.message ?? error), from: error.position?.from ?? null, to: error.position?.to ?? null };
+    return {
+      error: String(error.message ?? error), from: error.position?.from ?? null, to: error.position?.to ?? null,
+      element: error.element ?? null, text: error.text ?? null,
+    };
   }
 }
 

@@ -4,39 +4,53 @@
 import { evaluate } from 'feelin';
 import { parser } from 'lezer-feel';
 
-import { namesKey, tree } from './parsing.js';
+import { tree } from './parsing.js';
 
-const LIMIT = 2000;
+const LIMIT = 4000;
 const NO_FLAGS = { isError: false, isSkipped: false };
-const compiled = new Map();
+const compiled = { Expression: new Map(), UnaryTests: new Map() };
+let size = 0;
 let wrapped = null;
+let warned = [];
 
-parser.configure = ({ top }) => ({ parse: (text) => wrapped ?? tree(top, text) });
+parser.configure = () => ({ parse: () => wrapped });
 
-/** The compiled text: call `run(variables)`; `warnings` holds what feelin had to say since it was last emptied. */
-export function compile(top, text, parameters) {
-  const key = `${top}\n${namesKey()}\n${parameters.join('\n')}\n\n${text}`;
-  const known = compiled.get(key);
-  if (known) return known;
-  const made = compileAnew(top, text, parameters);
-  if (compiled.size >= LIMIT) compiled.delete(compiled.keys().next().value);
-  compiled.set(key, made);
-  return made;
+/** The compiled text: a function from variables (with the names given here) to the value, or to the test of a value. */
+export function compile(top, text, names) {
+  let texts = compiled[top].get(names.key);
+  if (!texts) compiled[top].set(names.key, texts = new Map());
+  let run = texts.get(text);
+  if (run) return run;
+  run = compileAnew(top, text, names);
+  if (++size > LIMIT) {
+    Object.values(compiled).forEach((known) => known.clear());
+    size = 1;
+  }
+  texts.set(text, run);
+  return run;
 }
 
-function compileAnew(top, text, parameters) {
+/** What feelin warned of since the last call. */
+export function takeWarnings() {
+  const taken = warned;
+  warned = [];
+  return taken;
+}
+
+function compileAnew(top, text, names) {
   // The parameters' names stand behind the text, so that positions in the text stay what they are.
   const spots = [];
   let source = text;
-  for (const name of parameters) {
+  for (const name of names.list) {
     spots.push([source.length + 1, source.length + 1 + name.length]);
     source += `\n${name}`;
   }
-  const body = tree(top, text);
+  const body = tree(top, text, names);
   wrapped = { iterate: (visitor) => visitFunction(visitor, body, spots, text.length) };
   try {
     const { value, warnings } = evaluate(source, {});
-    return { run: (variables) => value.fn(...parameters.map((name) => variables[name])), warnings };
+    warnings.push = ({ type, message, position }) => warned.push([type, message, position.from, position.to, text]);
+    return (variables) => value.fn(...names.list.map((name) => variables[name]));
   } finally {
     wrapped = null;
   }

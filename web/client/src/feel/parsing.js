@@ -5,27 +5,36 @@ const LIMIT = 2000;
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 const trees = new Map();
 const configure = parser.configure.bind(parser);
-let names = { shape: {}, key: '' };
 
-/** Stands for the names that `know` was last told, as far as they change how a text is read. */
-export const namesKey = () => names.key;
-
-/** The syntax tree of a text, for the variables last given to `know`. */
-export function tree(top, text) {
-  const key = `${top}\n${names.key}\n${text}`;
+/** The syntax tree of a text that may read the given names (see `namesOf`). */
+export function tree(top, text, names) {
+  const key = `${top}\n${names.odd ? names.key : ''}\n${text}`;
   const known = trees.get(key);
   if (known) return known;
-  const made = configure({ top, contextTracker: trackVariables(names.shape) }).parse(text);
-  if (trees.size >= LIMIT) trees.delete(trees.keys().next().value);
+  const made = configure({ top, contextTracker: trackVariables(names.odd ? names.shape : {}) }).parse(text);
+  if (trees.size >= LIMIT) trees.clear();
   trees.set(key, made);
   return made;
 }
 
-/** Tells the parser which variables exist: only names with spaces or signs change how a text is read. */
-export function know(context) {
+/**
+ * What the parser and the compiler must know of variables: their names, and the names inside them. Only names with spaces or
+ * signs change how a text is read. `shapes` tells of names in variables that are null now but have a declared type.
+ */
+export function namesOf(values, shapes = {}) {
   const odd = { found: false };
-  const shape = shapeOf(context, odd);
-  names = odd.found ? { shape, key: JSON.stringify(shape) } : { shape: {}, key: '' };
+  const shape = shapeOf(values, odd);
+  for (const [name, declared] of Object.entries(shapes)) shape[name] = merged(declared, shape[name], odd);
+  const list = Object.keys(values);
+  return { list, shape, odd: odd.found, key: odd.found ? `${list.join('\n')}\n${JSON.stringify(shape)}` : list.join('\n') };
+}
+
+function merged(declared, seen, odd) {
+  if (declared === 1) return seen ?? 1;
+  for (const name of Object.keys(declared)) if (!PLAIN_NAME.test(name)) odd.found = true;
+  if (seen === 1 || seen === undefined) return declared;
+  const all = { ...declared, ...seen };
+  return Object.fromEntries(Object.keys(all).map((key) => [key, merged(declared[key] ?? 1, seen[key], odd)]));
 }
 
 function shapeOf(value, odd) {
@@ -38,9 +47,9 @@ function shapeOf(value, odd) {
 }
 
 /** The syntax errors of a text as [from, to, message]; empty when it parses. */
-export function syntaxErrors(top, text) {
+export function syntaxErrors(top, text, names) {
   const found = [];
-  tree(top, text).iterate({
+  tree(top, text, names).iterate({
     enter(ref) {
       if (!ref.type.isError) return;
       const parent = ref.node.parent?.name ?? 'expression';
@@ -58,10 +67,10 @@ function spell(node) {
 const BINDERS = { InExpression: 'Name', FormalParameter: 'ParameterName', ContextEntry: 'Key' };
 
 /** The variables that a text reads and does not itself bind, in order of appearance. */
-export function variablesOf(top, text) {
+export function variablesOf(top, text, names) {
   const read = new Set();
   const bound = new Set(['?', 'item', 'partial']);
-  const root = tree(top, text);
+  const root = tree(top, text, names);
   const clean = (ref) => text.slice(ref.from, ref.to).replace(/`/g, '').replace(/\s+/g, ' ').trim();
   root.iterate({
     enter(ref) {
