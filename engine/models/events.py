@@ -43,7 +43,7 @@ def definition(node: Node, roots: Mapping[str, Node], note: Note) -> EventDefini
     kind = KINDS[name_of(node)]
     own = attribute(node, "id")
     if kind == "message":
-        return message(attribute(node, "messageRef"), roots, note, own)
+        return message(attribute(node, "messageRef"), roots, note, own, shared=own in roots)
     if kind in ("signal", "error", "escalation"):
         return _named(kind, attribute(node, f"{kind}Ref"), roots, note, own)
     if kind == "timer":
@@ -53,14 +53,19 @@ def definition(node: Node, roots: Mapping[str, Node], note: Note) -> EventDefini
     if kind == "link":
         return EventDefinition("link", name=attribute(node, "name"), id=own)
     if kind == "compensation":
-        return EventDefinition("compensation", activity=bare(attribute(node, "activityRef")), wait=flag(node, "waitForCompletion", True), id=own)
+        return EventDefinition(
+            "compensation", activity=bare(attribute(node, "activityRef")), wait=flag(node, "waitForCompletion", True), id=own
+        )
     return EventDefinition(kind, id=own)  # type: ignore[arg-type]
 
 
-def message(ref: str | None, roots: Mapping[str, Node], note: Note, own: str | None = None) -> EventDefinition:
+def message(ref: str | None, roots: Mapping[str, Node], note: Note, own: str | None = None, *, shared: bool = False) -> EventDefinition:
     """A message by its reference: its name and, for catching, the key that it is correlated by."""
     found = _resolve(ref, "message", roots)
     name = value(attribute(found, "name"), note) or attribute(found, "id")
+    if found is None and ref is None and shared:
+        name = own  # those that share a definition without a message mean the same one
+        note("assumed-message", f"No message is named; it is taken to be {own!r}.", "Choose the message.")
     key = feel(attribute(extension(found, "subscription"), "correlationKey")) if found is not None else None
     return EventDefinition("message", ref=bare(ref), name=name, correlation=key, id=own)
 

@@ -12,7 +12,7 @@ import re
 TOKEN = re.compile(
     r"""\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<name>[^\W\d]\w*)"""
     r"""|(?P<op>==|!=|<=|>=|&&|\|\||[-+*/%<>!()?:.,\[\]]))""",
-    re.X,
+    re.VERBOSE,
 )
 WORDS = {"eq": "=", "==": "=", "ne": "!=", "!=": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 METHODS = {
@@ -24,7 +24,7 @@ METHODS = {
     "equalsIgnoreCase": "(lower case({0}) = lower case({1}))",
     "size": "count({0})",
     "length": "string length({0})",
-    "isEmpty": "({0} = null or {0} = [] or {0} = \"\")",
+    "isEmpty": '({0} = null or {0} = [] or {0} = "")',
     "toUpperCase": "upper case({0})",
     "toLowerCase": "lower case({0})",
     "intValue": "{0}",
@@ -45,7 +45,7 @@ def is_foreign(text: str) -> bool:
 def to_feel(text: str) -> str:
     """FEEL (without '=') that means the same as `text`; raises NotSimple naming what it stumbled over."""
     text = text.strip()
-    whole = re.fullmatch(r"[$#]\{([^{}]*)\}", text, re.S)
+    whole = re.fullmatch(r"[$#]\{([^{}]*)\}", text, re.DOTALL)
     if whole:
         return _Parser(whole[1]).whole()
     if re.search(r"[$#]\{", text):
@@ -64,7 +64,7 @@ class _Parser:
         while position < len(text):
             match = TOKEN.match(text, position)
             if not match:
-                raise NotSimple(f"cannot read {text[position:position + 20]!r}")
+                raise NotSimple(f"cannot read {text[position : position + 20]!r}")
             self.tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
             position = match.end()
         self.at = 0

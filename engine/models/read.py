@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from engine.errors import Problem
 from engine.models import extensions, vendors
-from engine.models.elements import Element, EventDefinition, Flow, ProcessModel
+from engine.models.elements import CalledElement, Element, EventDefinition, Flow, ProcessModel
 from engine.models.events import events, message
 from engine.models.normalise import normalise
 from engine.models.xml import (
     BPMN,
     VENDORS,
+    ZEEBE,
     Node,
     attribute,
     bare,
@@ -39,6 +41,9 @@ NODES = EVENTS | ACTIVITIES | GATEWAYS
 GLOBAL_TASKS = {"globalTask": "task", "globalUserTask": "userTask", "globalManualTask": "manualTask",
                 "globalScriptTask": "scriptTask", "globalBusinessRuleTask": "businessRuleTask"}  # fmt: skip
 
+Lane = tuple[str | None, str | None]  # its name and the role that it stands for
+Content = tuple[dict[str, Element], dict[str, Flow]]
+
 
 @dataclass
 class Document:
@@ -48,6 +53,16 @@ class Document:
     root: Node
     models: list[ProcessModel] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def dialect(self) -> bool:
+        """Whether the file is written for an engine with a dialect of its own, and not in plain BPMN."""
+        return bool(self.namespaces & {ZEEBE, *VENDORS})
+
+    @cached_property
+    def namespaces(self) -> set[str]:
+        """Every namespace that the file declares."""
+        return {uri for node in self.root.iter() for uri in node.nsmap.values()}
 
 
 def read(xml: bytes, file: str = "") -> list[ProcessModel]:
@@ -68,7 +83,7 @@ def document(xml: bytes, file: str = "") -> Document:
     for node in bpmn_children(root):
         model = reader.process(node) if name_of(node) == "process" else reader.global_task(node)
         if model is not None and model.elements:
-            result.models.append(normalise(model, result.problems, file))
+            result.models.append(normalise(model, result.problems, dialect=result.dialect, file=file))
     return result
 
 
@@ -84,7 +99,7 @@ class _Reader:
         elements: dict[str, Element] = {}
         flows: dict[str, Flow] = {}
         lanes = dict(_lanes(node))
-        self.contents(node, None, (None, None), lanes, elements, flows)
+        self.contents(node, None, (None, None), lanes, (elements, flows))
         connected = {e.id: self.connected(e, flows) for e in elements.values()}
         vendor_tag = next((t for n in VENDORS if (t := attribute(node, "versionTag", n))), None)
         return ProcessModel(
@@ -98,9 +113,8 @@ class _Reader:
             documentation=text_of(child(node, "documentation")),
         )
 
-    def contents(
-        self, node: Node, parent: str | None, lane: tuple[str | None, str | None], lanes: Any, elements: dict[str, Element], flows: dict[str, Flow]
-    ) -> None:
+    def contents(self, node: Node, parent: str | None, lane: Lane, lanes: dict[str, Lane], into: Content) -> None:
+        elements, flows = into
         lanes = {**lanes, **dict(_lanes(node))}
         for part in bpmn_children(node):
             kind = name_of(part)
@@ -112,7 +126,7 @@ class _Reader:
                 element = self.element(part, parent, element_lane)
                 elements[element.id] = element
                 if kind in SUBPROCESSES:
-                    self.contents(part, element.id, element_lane, lanes, elements, flows)
+                    self.contents(part, element.id, element_lane, lanes, into)
 
     def flow(self, node: Node, parent: str | None) -> Flow:
         note = self.notes(node)
@@ -125,14 +139,14 @@ class _Reader:
             parent=parent,
         )
 
-    def element(self, node: Node, parent: str | None, lane: tuple[str | None, str | None]) -> Element:
+    def element(self, node: Node, parent: str | None, lane: Lane) -> Element:
         note, kind = self.notes(node), name_of(node)
         found = vendors.fields(node, note) | {k: v for k, v in extensions.fields(node).items() if v}
         if kind == "scriptTask" and "script" not in found:
             found["script"] = extensions.feel(text_of(child(node, "script")))
             found["script_format"] = attribute(node, "scriptFormat")
         if kind == "callActivity" and "called" not in found and (called := bare(attribute(node, "calledElement"))):
-            found["called"] = extensions.CalledElement(process_id=called)
+            found["called"] = CalledElement(process_id=called)
         return Element(
             id=node.get("id") or f"{kind}_line_{node.sourceline}",
             type=kind,
@@ -180,7 +194,7 @@ class _Reader:
             return None
         key = node.get("id", "")
         shadow = self.element(node, None, (None, None))
-        script = {}
+        script: dict[str, Any] = {}
         if kind == "scriptTask":
             script = {"script": extensions.feel(text_of(child(node, "script"))), "script_format": attribute(node, "scriptLanguage")}
         into, out = f"{key}_in", f"{key}_out"
@@ -198,7 +212,7 @@ class _Reader:
         return note
 
 
-def _lanes(node: Node) -> Iterator[tuple[str, tuple[str | None, str | None]]]:
+def _lanes(node: Node) -> Iterator[tuple[str, Lane]]:
     """(element id, (lane name, role)) for every flow node that a lane holds; inner lanes come last and so win."""
     for lane_set in [*children(node, "laneSet"), *children(node, "childLaneSet")]:
         for lane in children(lane_set, "lane"):

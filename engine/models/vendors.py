@@ -63,7 +63,7 @@ def _work(node: Node, namespace: str, found: Fields, note: Note) -> None:
     topic = attribute(node, "topic", namespace)
     if topic:
         found["job_type"] = value(topic, note)
-        note("external-task", f"The external task's topic {topic!r} is used as the connector's type.", "Set the job type in the dialect of Camunda 8.")
+        note("external-task", f"The external task's topic {topic!r} is used as the connector's type.", "Set the job type of Camunda 8.")
     if decision := attribute(node, "decisionRef", namespace):
         found["decision_id"] = value(decision, note)
         note("vendor-decision", f"The decision {decision!r} is taken from an older dialect's attribute.", "Set the called decision.")
@@ -99,7 +99,7 @@ def _mappings(node: Node, namespace: str, found: Fields, note: Note) -> None:
 def _parameter(parameter: Node, note: Note) -> VariableMapping:
     name = attribute(parameter, "name") or ""
     if any(name_of(c) in ("script", "map", "list") for c in parameter):
-        note("vendor-parameter", f"The parameter {name!r} is a script, map or list of an older dialect.", "Write it as a FEEL mapping.", "error")
+        note("vendor-parameter", f"The parameter {name!r} is a script, map or list of an older dialect.", "Map it with FEEL.", "error")
     text = value(text_of(parameter), note) or ""
     return VariableMapping(text, name)
 
@@ -120,7 +120,7 @@ def _refusals(node: Node, namespace: str, note: Note) -> None:
 def properties(node: Node) -> dict[str, str]:
     """`camunda:properties` and the like as a dictionary."""
     return {
-        p.get("name") or p.get("id", ""): p.get("value", "")
+        p.get("name") or p.get("id") or "": p.get("value", "")
         for namespace in VENDORS
         for box in extensions(node, "properties", namespace)
         for p in children(box, "property", namespace)
