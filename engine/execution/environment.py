@@ -1,0 +1,105 @@
+"""What a run needs to know, read from the deployed definitions and cached: they never change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from threading import Lock
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+import forms
+from engine import clock
+from engine.errors import NotFound
+from engine.execution import dmn, feel
+from engine.execution.compile import Compiled, compile_process
+from engine.models import deploy
+from engine.models.elements import CalledElement
+from engine.models.tables import Definition
+
+MOST_CACHED = 500
+_cache: dict[tuple[str, str], Any] = {}  # (what, definition id or content hash) → parsed
+_lock = Lock()
+T = TypeVar("T")
+_zone = ZoneInfo("Asia/Shanghai")
+
+
+def use_zone(zone: ZoneInfo) -> None:
+    """Sets the clinic's zone: what a timer without one means."""
+    global _zone
+    _zone = zone
+
+
+def cached(what: str, key: str, make: Callable[[], T]) -> T:
+    """Remembers what was parsed; the oldest entry goes when there are too many."""
+    if (found := _cache.get((what, key))) is not None:
+        value: T = found
+        return value
+    value = make()
+    with _lock:
+        if len(_cache) >= MOST_CACHED:
+            _cache.pop(next(iter(_cache)))
+        _cache[(what, key)] = value
+    return value
+
+
+class Deployed:
+    """The environment of runs in the database."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.zone = _zone
+
+    def now(self) -> datetime:
+        """The present instant."""
+        return clock.now()
+
+    def definition(self, id: str) -> Definition:
+        """A definition by its id."""
+        found = self.session.get(Definition, id)
+        if found is None:
+            raise NotFound(f"The definition {id} is gone from the database.")
+        return found
+
+    def compiled(self, definition: str) -> Compiled:
+        """The compiled process."""
+        return cached("process", definition, lambda: compile_process(deploy.model(self.session, self.definition(definition))))
+
+    def called(self, called: CalledElement, variables: Mapping[str, Any], caller: str) -> str:
+        """The version that a call activity means: newest, newest with the tag, or newest when the caller was deployed."""
+        name = called.process_id
+        process_id = str(feel.evaluate(name[1:], variables)) if name.startswith("=") else name
+        query = select(Definition.id).where(Definition.kind == "process", Definition.key == process_id)
+        if called.binding == "versionTag":
+            query = query.where(Definition.version_tag == called.version_tag)
+        elif called.binding == "deployment":
+            query = query.where(Definition.at <= self.definition(caller).at)
+        found = self.session.scalars(query.order_by(Definition.version.desc()).limit(1)).first()
+        if found is None:
+            tag = f" tagged {called.version_tag!r}" if called.binding == "versionTag" else ""
+            raise NotFound(f"The process {process_id!r}{tag} is not deployed.")
+        return found
+
+    def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
+        """The newest version's result."""
+        found = newest(self.session, "decision", decision_id)
+        model = cached("decision", found.hash, lambda: dmn.read(deploy.content(self.session, found)))
+        return dmn.decide([model], decision_id, dict(variables)).result
+
+
+def newest(session: Session, kind: str, key: str) -> Definition:
+    """The newest version of a process, decision or form; NotFound when none is deployed."""
+    query = select(Definition).where(Definition.kind == kind, Definition.key == key).order_by(Definition.version.desc()).limit(1)
+    found = session.scalars(query).first()
+    if found is None:
+        raise NotFound(f"The {kind} {key!r} is not deployed.")
+    return found
+
+
+def form(session: Session, form_id: str) -> forms.Form:
+    """The newest version of a form, ready to render."""
+    found = newest(session, "form", form_id)
+    return cached("form", found.hash, lambda: forms.load(deploy.content(session, found)))

@@ -1,0 +1,180 @@
+"""Jobs: claimed with a lease, done outside any transaction, finished in one, fenced by their owner."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import Session
+
+from engine import clock
+from engine.db import new_id
+from engine.errors import BpmnError, ConnectorFailed, Conflict, NotFound, Refused
+from engine.execution import messages
+from engine.execution.connectors import Call
+from engine.execution.run import Run
+from engine.execution.steps import advance
+from engine.execution.tables import Incident, Instance, Job
+from engine.execution.values import decode, encode
+
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(seconds=300)
+_KINDS_OF_US = ("timer", "message", "signal")  # done by the engine itself, without I/O
+
+
+def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: tuple[str, ...] | None = None) -> list[Job]:
+    """Takes due jobs for `owner`, most urgent first: ready ones, and running ones whose lease has run out.
+
+    The caller commits before it works on them. On PostgreSQL, rows that another worker is taking are skipped.
+    """
+    now = clock.now()
+    due = or_((Job.state == "ready") & (Job.due <= now), (Job.state == "running") & (Job.lease < now))
+    query = select(Job).join(Instance, Instance.id == Job.instance_id).where(due, Instance.state == "running")
+    if kinds is not None:
+        query = query.where(Job.kind.in_(kinds))
+    query = query.order_by(Job.priority.desc(), Job.due).limit(limit).with_for_update(skip_locked=True, of=Job)
+    taken = list(session.scalars(query))
+    for job in taken:
+        job.state, job.owner, job.lease, job.attempts = "running", owner, now + lease, job.attempts + 1
+    session.flush()
+    return taken
+
+
+def next_due(session: Session) -> datetime | None:
+    """When the next job will be due."""
+    return session.scalars(select(Job.due).where(Job.state == "ready").order_by(Job.due).limit(1)).first()
+
+
+def call_of(session: Session, job: Job) -> Call:
+    """What the connector is asked; the key stays the same for every try."""
+    row = session.get(Instance, job.instance_id)
+    assert row is not None
+    return Call(
+        job.type, decode(job.input) or {}, dict(job.headers or {}), job.key, job.instance_id, job.element_id, job.process_id,
+        row.business_key, row.subject, row.department, job.attempts,
+    )  # fmt: skip
+
+
+def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
+    """Ends the claim, if it is still ours: a job that was taken over meanwhile is not finished twice."""
+    mine = (Job.id == job.id, Job.owner == owner, Job.state == "running")
+    done = session.execute(update(Job).where(*mine).values(owner=None, lease=None, **values))
+    if done.rowcount != 1:  # type: ignore[attr-defined]
+        raise Conflict("The job belongs to another worker by now; this result is dropped.")
+
+
+def finish(session: Session, job: Job, owner: str, output: dict[str, Any]) -> None:
+    """The call succeeded: the job is done and the instance goes on, in this transaction."""
+    _fence(session, job, owner, state="done", ended=clock.now(), error=None)
+    token = job.token
+    advance(session, job.instance_id, lambda run: run.complete(token, output), actor=f"connector:{job.type}", handled=[token])
+
+
+def fail(session: Session, job: Job, owner: str, error: ConnectorFailed | BpmnError) -> None:
+    """The call failed: a business error goes to the model, the rest is tried again or becomes an incident."""
+    actor = f"connector:{job.type}"
+    if isinstance(error, BpmnError):
+        _fence(session, job, owner, state="done", ended=clock.now(), error=error.message)
+        code, message, variables, token = error.code, error.message, error.variables, job.token
+        advance(session, job.instance_id, lambda run: run.throw_error(token, code, message, variables), actor=actor, handled=[token])
+        return
+    left = job.attempts_left - 1
+    if error.kind == "transient" and left > 0:
+        due = clock.now() + pause(job.attempts)
+        _fence(session, job, owner, state="ready", due=due, attempts_left=left, error=error.message)
+        return
+    _fence(session, job, owner, state="failed", attempts_left=max(left, 0), error=error.message)
+    kind = "unknown_outcome" if error.kind == "unknown" else "job"
+    _raise_incident(session, job, kind, error.message, actor)
+
+
+def pause(attempt: int) -> timedelta:
+    """How long to wait before the next try: 5 s, doubled each time up to 300 s, with a fifth of jitter."""
+    seconds = min(FIRST_PAUSE.total_seconds() * 2 ** max(attempt - 1, 0), LONGEST_PAUSE.total_seconds())
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
+
+
+def _raise_incident(session: Session, job: Job, kind: str, message: str, actor: str) -> None:
+    about = {"kind": kind, "message": message, "job": job.id}
+    advance(session, job.instance_id, lambda run: run.record("incident", run.find(job.token), detail=about), actor=actor)
+    session.add(
+        Incident(
+            id=new_id(), instance_id=job.instance_id, token=job.token, job_id=job.id, process_id=job.process_id,
+            element_id=job.element_id, kind=kind, message=message, created=clock.now(), state="open",
+        )
+    )  # fmt: skip
+
+
+def fire_due(session: Session, job: Job, owner: str) -> None:
+    """Carries out a job of the engine's own: a timer, a message or a signal."""
+    _fence(session, job, owner, state="done", ended=clock.now())
+    token, due = job.token, job.due
+    if job.kind == "timer":
+        advance(session, job.instance_id, lambda run: run.fire(token, {}, due), actor="timer", handled=[token])
+        return
+    given = decode(job.input) or {}
+    if job.kind == "message":
+        messages.publish(session, job.type, str(given.get("key", "")), given.get("payload", {}), message_id=job.key, actor="message")
+    else:
+        messages.signal(session, job.type, given.get("payload", {}), actor="signal")
+    advance(session, job.instance_id, lambda run: _sent(run, token), actor=job.kind, handled=[token])
+
+
+def _sent(run: Run, token: str) -> None:
+    """The thrower goes on, unless what it threw has ended it."""
+    if run.find(token) is not None:
+        run.complete(token, {})
+
+
+def get(session: Session, job_id: str) -> Job:
+    """A job, or NotFound."""
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    return job
+
+
+def retry(session: Session, job_id: str, *, actor: str, input: dict[str, Any] | None = None, attempts: int = 5) -> Job:
+    """Tries a failed job again, perhaps with other input; the incident closes."""
+    job = _failed(session, job_id)
+    job.state, job.due, job.attempts_left, job.error = "ready", clock.now(), attempts, None
+    if input is not None:
+        job.input = encode(input)
+    about = {"job": job.id, "edited": input is not None}
+    advance(session, job.instance_id, lambda run: run.record("resolved", run.find(job.token), detail=about), actor=actor)
+    _resolve(session, job, actor, "tried again" if input is None else "tried again with other input")
+    return job
+
+
+def skip(session: Session, job_id: str, *, reason: str, output: dict[str, Any], actor: str) -> Job:
+    """Goes on without the call, with `output` in its place; who and why is recorded."""
+    job = _failed(session, job_id)
+    if not reason.strip():
+        raise Refused("Skipping a call needs a reason.")
+    job.state, job.ended = "done", clock.now()
+    session.flush()
+    token = job.token
+
+    def act(run: Run) -> None:
+        run.record("resolved", run.find(token), detail={"skipped": reason, "output": output})
+        run.complete(token, output)
+
+    advance(session, job.instance_id, act, actor=actor, handled=[token])
+    _resolve(session, job, actor, f"skipped: {reason}")
+    return job
+
+
+def _failed(session: Session, job_id: str) -> Job:
+    job = get(session, job_id)
+    if job.state != "failed":
+        raise Conflict(f"The job is {job.state}, not failed.")
+    return job
+
+
+def _resolve(session: Session, job: Job, actor: str, resolution: str) -> None:
+    session.execute(
+        update(Incident)
+        .where(Incident.job_id == job.id, Incident.state == "open")
+        .values(state="resolved", resolved=clock.now(), resolved_by=actor, resolution=resolution)
+    )

@@ -1,0 +1,315 @@
+"""Runs models in memory with virtual time: for `carelane play`, for scenarios, for the studio's test button."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import forms
+from engine import clock
+from engine.errors import CarelaneError, InvalidModel, NotFound, Problem
+from engine.execution import feel, scenario
+from engine.execution.compile import Compiled, compile_process
+from engine.execution.dmn import decide, read as read_decisions
+from engine.execution.effects import Closed, Effect, JobOpened, Recorded, Subscribed, TaskOpened, TimerSet
+from engine.execution.run import Run
+from engine.execution.stub import stub_process
+from engine.execution.tokens import LIVE
+from engine.models.elements import CalledElement, ProcessModel
+from engine.models.read import read
+
+EPOCH = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)  # a Monday, 08:00 in Shanghai
+
+
+@dataclass
+class Played:
+    """How a play ended."""
+
+    status: str  # completed, waiting, incident
+    trace: list[dict[str, Any]]
+    variables: dict[str, Any]
+    waiting: list[dict[str, Any]]
+    incidents: list[dict[str, Any]]
+    flows: set[tuple[str, str]] = field(default_factory=set)  # (process id, sequence flow)
+
+    def as_dict(self) -> dict[str, Any]:
+        """What `carelane play --json` prints."""
+        return {name: getattr(self, name) for name in ("status", "trace", "variables", "waiting", "incidents")}
+
+
+@dataclass
+class Library:
+    """Files given together: they resolve each other. It is also the run's environment."""
+
+    files: Mapping[str, bytes]
+    stubs: scenario.Scenario = field(default_factory=scenario.Scenario)
+    moment: datetime = EPOCH
+    zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
+
+    def __post_init__(self) -> None:
+        self.models: dict[str, ProcessModel] = {}
+        for name, content in self.files.items():
+            if name.endswith((".bpmn", ".xml")) and b"DecisionTable" not in content:
+                for model in read(content, name):
+                    self.models[f"{model.id}@{name}"] = model
+        self.decisions = [read_decisions(content) for name, content in self.files.items() if name.endswith(".dmn")]
+        self.forms = [forms.load(content) for name, content in self.files.items() if name.endswith((".form", ".json"))]
+        self._compiled: dict[str, Compiled] = {}
+
+    def now(self) -> datetime:
+        """The play's own time."""
+        return self.moment
+
+    def compiled(self, definition: str) -> Compiled:
+        """A process of these files."""
+        if definition not in self._compiled:
+            self._compiled[definition] = compile_process(self.models[definition])
+        return self._compiled[definition]
+
+    def find(self, process_id: str, version_tag: str | None = None) -> str:
+        """The definition of a process id; NotFound names those there are."""
+        found = [d for d, m in self.models.items() if m.id == process_id and (version_tag is None or m.version_tag == version_tag)]
+        if not found:
+            known = ", ".join(sorted({m.id for m in self.models.values()})) or "none"
+            raise NotFound(f"There is no process {process_id!r}{f' tagged {version_tag!r}' if version_tag else ''} in these files; there are: {known}.")
+        return found[-1]
+
+    def called(self, called: CalledElement, variables: Mapping[str, Any], caller: str) -> str:
+        """What a call activity means among these files."""
+        name = called.process_id
+        process_id = str(feel.evaluate(name[1:], variables)) if name.startswith("=") else name
+        if process_id in self.stubs.children:
+            outcome = self.stubs.child(process_id)
+            key = f"{process_id}@stub{len(self.models)}"
+            self.models[key] = stub_process(process_id, outcome)
+            return key
+        return self.find(process_id, called.version_tag if called.binding == "versionTag" else None)
+
+    def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
+        """A decision of these files."""
+        return decide(self.decisions, decision_id, dict(variables)).result
+
+    def form(self, form_id: str | None) -> forms.Form | None:
+        """A form of these files."""
+        return next((form for form in self.forms if form.id == form_id), None)
+
+
+class Player:
+    """Plays one instance: keeps what is open, and answers it as the scenario says."""
+
+    def __init__(self, library: Library, script: scenario.Scenario, *, auto: bool) -> None:
+        self.library, self.script, self.auto = library, script, auto
+        self.run = Run(library)
+        self.tasks: dict[str, TaskOpened] = {}
+        self.jobs: dict[str, JobOpened] = {}
+        self.subscriptions: dict[str, Subscribed] = {}
+        self.timers: list[tuple[datetime, int, TimerSet]] = []
+        self.order = itertools.count()
+        self.played = Played("waiting", [], {}, [], [])
+
+    def play(self, process: str, variables: dict[str, Any], most_steps: int) -> Played:
+        """Plays until nothing more can be done, or `most_steps` answers were given."""
+        try:
+            with clock.at(self.library.moment):
+                self.run.start(process, variables, *self._start(process))
+                self._collect()
+            steps = 0
+            while not self.run.over and steps < most_steps and self._answer():
+                steps += 1
+        except CarelaneError as error:
+            self.played.incidents.append({"element": None, "kind": "start", "message": str(error)})
+        return self._result()
+
+    def _start(self, process: str) -> tuple[str | None, dict[str, Any] | None]:
+        compiled = self.library.compiled(process)
+        if compiled.starts(None):
+            return None, None
+        for element in compiled.model.inside(None):
+            if element.type == "startEvent" or element.instantiate:
+                event = element.events[0] if element.events else None
+                return element.id, self.script.message(event.name if event else None) or {}
+        raise InvalidModel([Problem("start", "The process has no start event.", "Draw one.", process)])
+
+    def _collect(self) -> None:
+        for effect in self.run.effects.items:
+            self._keep(effect)
+        self.run.effects.items = []
+
+    def _keep(self, effect: Effect) -> None:
+        match effect:
+            case TaskOpened():
+                self.tasks[effect.token] = effect
+            case JobOpened():
+                self.jobs[effect.token] = effect
+            case Subscribed():
+                self.subscriptions[effect.wait] = effect
+            case TimerSet():
+                heapq.heappush(self.timers, (effect.due, next(self.order), effect))
+            case Closed():
+                self.tasks.pop(effect.token, None)
+                self.jobs.pop(effect.token, None)
+                for wait in (kind.partition(":")[2] for kind in effect.waits):
+                    self.subscriptions.pop(wait, None)
+                    self.timers = [entry for entry in self.timers if entry[2].wait != wait]
+                heapq.heapify(self.timers)
+            case Recorded() if effect.element is not None:
+                self._trace(effect)
+
+    def _trace(self, effect: Recorded) -> None:
+        at = self.library.moment.isoformat()
+        model = self.library.models[effect.process]
+        if "@stub" in effect.process:
+            return
+        if effect.kind in ("entered", "completed") and effect.via:
+            self.played.flows.add((effect.process, effect.via))
+        if effect.kind == "completed":
+            self.played.trace.append({"element": effect.element, "type": effect.element_type, "at": at, "process": model.id})
+            element = model.elements[str(effect.element)]
+            if element.loop is None and effect.via is None and element.type == "boundaryEvent":
+                self.played.flows.add((effect.process, str(effect.element)))
+
+    # -- answers ------------------------------------------------------------------------------------------------------
+
+    def _answer(self) -> bool:
+        with clock.at(self.library.moment):
+            done = self._answer_job() or self._answer_task() or self._answer_message()
+        return done or self._fire_timer()
+
+    def _answer_job(self) -> bool:
+        for job in list(self.jobs.values()):
+            if job.kind == "message":
+                self._deliver(job)
+            elif job.kind == "signal":
+                self._broadcast(job)
+            else:
+                answer = self.script.call(job.type, job.element)
+                if answer is None and not self.auto:
+                    continue
+                self._give(job, answer or {})
+            self._collect()
+            return True
+        return False
+
+    def _give(self, job: JobOpened, answer: Mapping[str, Any]) -> None:
+        if set(answer) & {"error"} and isinstance(answer["error"], str):
+            self.run.throw_error(job.token, answer["error"], answer.get("message"), dict(answer.get("variables", {})))
+        else:
+            self.run.complete(job.token, answer)
+
+    def _deliver(self, job: JobOpened) -> None:
+        for waiting in list(self.subscriptions.values()):
+            if waiting.kind == "message" and waiting.name == job.type and waiting.key in ("", job.input["key"]):
+                self.run.fire(waiting.wait, job.input["payload"])
+                break
+        if self.run.find(job.token) is not None:
+            self.run.complete(job.token, {})
+
+    def _broadcast(self, job: JobOpened) -> None:
+        for waiting in [w for w in self.subscriptions.values() if w.kind == "signal" and w.name == job.type]:
+            self.run.fire(waiting.wait, job.input["payload"])
+        if self.run.find(job.token) is not None:
+            self.run.complete(job.token, {})
+
+    def _answer_task(self) -> bool:
+        for task in list(self.tasks.values()):
+            values = self.script.step(task.element)
+            if values is None:
+                if not self.auto or self.script.leaves_open(task.element):
+                    continue
+                form = self.library.form(task.form_id)
+                values = forms.example(form, dict(self.run.token(task.token).variables())) if form else {}
+            self.run.complete(task.token, values)
+            self._collect()
+            return True
+        return False
+
+    def _answer_message(self) -> bool:
+        for waiting in list(self.subscriptions.values()):
+            if not self._wanted(waiting):
+                continue
+            payload = self.script.message(waiting.name, waiting.element)
+            if payload is None and (not self.auto or self.script.withholds(waiting.name, waiting.element)):
+                continue
+            self.run.fire(waiting.wait, payload or {})
+            self._collect()
+            return True
+        return False
+
+    def _wanted(self, waiting: Subscribed) -> bool:
+        token = self.run.find(waiting.wait.split(".")[0])
+        if token is None:
+            return False
+        # An event that merely listens beside other work happens only when the scenario says so.
+        return not token.armed or token.notes["armed"] == "race" or self.script.says(waiting.name, waiting.element)
+
+    def _fire_timer(self) -> bool:
+        held = []
+        fired = False
+        while self.timers and not fired:
+            due, _, timer = entry = heapq.heappop(self.timers)
+            token = self.run.find(timer.wait.split(".")[0])
+            listens = token is not None and token.armed and token.notes["armed"] != "race"
+            if not self.script.fires(timer.element, default=self.auto and not (listens and timer.round > 0)):
+                held.append(entry)
+                continue
+            self.library.moment = max(due, self.library.moment)
+            with clock.at(self.library.moment):
+                fired = self.run.fire(timer.wait, {}, due)
+                self._collect()
+        for entry in held:
+            heapq.heappush(self.timers, entry)
+        return fired
+
+    def _result(self) -> Played:
+        played, root = self.played, self.run.root if self.run.scopes else None
+        played.variables = dict(root.data) if root is not None else {}
+        for scope in self.run.scopes.values():
+            for token in scope.tasks.values():
+                if token.has_state(LIVE) and not token.armed and "scope" not in token.notes.get("waits", []):
+                    row = {"element": token.element.id, "type": token.element.type, "process": scope.compiled.model.id}
+                    if token.notes.get("failed"):
+                        played.incidents.append({**row, **token.notes["failed"]})
+                    else:
+                        played.waiting.append(row)
+        done = "completed" if self.run.over and root is not None else "waiting"
+        played.status = "incident" if played.incidents else done
+        return played
+
+
+def play(
+    files: Mapping[str, bytes],
+    process_id: str | None = None,
+    scenario_: scenario.Scenario | None = None,
+    variables: dict[str, Any] | None = None,
+    *,
+    auto: bool = False,
+    max_steps: int = 10_000,
+) -> Played:
+    """Plays a process of `files`. Without `process_id` the scenario's, else the only (or first executable) one."""
+    script = scenario_ or scenario.Scenario()
+    library = Library(files, script)
+    wanted = process_id or script.process
+    executable = [d for d, m in library.models.items() if m.executable] or list(library.models)
+    if not executable:
+        raise NotFound("There is no process in these files.")
+    process = library.find(wanted, script.version_tag) if wanted else executable[0]
+    player = Player(library, script, auto=auto)
+    return player.play(process, {**script.variables, **(variables or {})}, max_steps)
+
+
+def expand(paths: Sequence[str]) -> dict[str, bytes]:
+    """The models in files and process folders, by path."""
+    from pathlib import Path
+
+    found: dict[str, bytes] = {}
+    for path in map(Path, paths):
+        files = sorted(p for p in path.rglob("*") if p.suffix in (".bpmn", ".dmn", ".form")) if path.is_dir() else [path]
+        found.update((str(file), file.read_bytes()) for file in files)
+    return found
+
+

@@ -1,0 +1,116 @@
+"""What all elements share: a token enters, perhaps waits, and leaves along its outgoing flows."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from SpiffWorkflow.specs.base import TaskSpec
+from SpiffWorkflow.specs.WorkflowSpec import WorkflowSpec
+
+from engine.errors import CarelaneError
+from engine.execution import feel
+from engine.execution.tokens import Token
+from engine.models.elements import Element, Flow, VariableMapping
+
+
+class Stuck(CarelaneError):
+    """A token cannot go on; `kind` names the incident."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        self.kind = kind
+        super().__init__(message)
+
+
+class ElementSpec(TaskSpec):
+    """One element. `enter` does its work (False: it waits), `leave` takes its result and goes on."""
+
+    records_entry = False  # waiting elements and tagged ones are recorded when entered too
+
+    def __init__(self, wf_spec: WorkflowSpec, element: Element) -> None:
+        super().__init__(wf_spec, element.id)
+        self.element = element
+
+    def _run_hook(self, token: Token) -> bool | None:
+        if token.notes.get("phase") != "leave":
+            if not self.enter(token):
+                return None
+            token.notes["phase"] = "leave"
+        self.leave(token)
+        return True
+
+    def enter(self, token: Token) -> bool:
+        """Does the element's work; False when the token must wait for something."""
+        return True
+
+    def leave(self, token: Token) -> None:
+        """Writes what came in, then takes the outgoing flows."""
+        if "result" in token.notes:
+            self.write_result(token, token.notes["result"])
+            del token.notes["result"]
+        self.go_on(token)
+
+    def write_result(self, token: Token, result: Mapping[str, Any]) -> None:
+        """Applies the output mappings to `result`, or writes all of it when there are none."""
+        if self.element.outputs:
+            token.scope_write(mapped(self.element.outputs, ChainMap(dict(result), token.variables())))
+        else:
+            token.write(dict(result))
+
+    def go_on(self, token: Token) -> None:
+        """Sends tokens along the chosen flows."""
+        token.scope.run.take(token, self.choose(token))
+
+    def choose(self, token: Token) -> list[Flow]:
+        """The outgoing flows to take: all without a condition, those whose condition holds, else the default."""
+        flows = [token.scope.compiled.flow(id) for id in self.element.outgoing]
+        if not any(flow.condition for flow in flows):
+            return flows
+        truth = holding(token, (flow.condition for flow in flows))
+        chosen = [f for f, holds in zip(flows, truth, strict=True) if holds and f.id != self.element.default]
+        return chosen or self.default_flow(token)
+
+    def default_flow(self, token: Token) -> list[Flow]:
+        """The default flow; Stuck when there is none."""
+        if self.element.default is None:
+            raise Stuck("no_flow", f"No outgoing flow of {self.element.label()} has a true condition, and there is no default flow.")
+        return [token.scope.compiled.flow(self.element.default)]
+
+
+def mapped(mappings: Iterable[VariableMapping], variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Evaluates mappings in order; each sees the ones before it. Targets may be paths (`patient.name`)."""
+    result: dict[str, Any] = {}
+    context = ChainMap(result, dict(variables) if not isinstance(variables, ChainMap) else variables)  # type: ignore[arg-type]
+    for mapping in mappings:
+        value = feel_or_text(mapping.source, context)
+        first, *rest = mapping.target.split(".")
+        if not rest:
+            result[first] = value
+            continue
+        base = context.get(first)
+        here = result[first] = dict(base) if isinstance(base, Mapping) else {}
+        for name in rest[:-1]:
+            inner = here.get(name)
+            here[name] = here = dict(inner) if isinstance(inner, Mapping) else {}
+        here[rest[-1]] = value
+    return result
+
+
+def feel_or_text(text: str, variables: Mapping[str, Any]) -> Any:
+    """FEEL when it begins with '=', the text itself otherwise."""
+    return feel.evaluate(text[1:], variables) if text.startswith("=") else text
+
+
+def holding(token: Token, conditions: Iterable[str | None]) -> list[bool]:
+    """Which conditions are true (None is); anything that is neither true nor false is Stuck, never a silent no."""
+    texts = list(conditions)
+    asked = [text.removeprefix("=") for text in texts if text]
+    answers = iter(feel.evaluate_many(asked, token.variables()) if asked else [])
+    result = []
+    for text in texts:
+        answer = True if not text else next(answers)
+        if answer is not None and not isinstance(answer, bool):
+            raise Stuck("expression", f"The condition {text!r} gives {answer!r}, neither true nor false.")
+        result.append(answer is True)
+    return result

@@ -1,0 +1,106 @@
+"""One step of one instance: load, move, and write state, inbox, jobs, subscriptions and record together.
+
+Nothing here commits. The instance's `rev` decides between two that computed at the same time: the later one is `Stale`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
+
+from engine import clock
+from engine.errors import NotFound, Refused, Stale
+from engine.execution import state
+from engine.execution.environment import Deployed
+from engine.execution.run import Run
+from engine.execution.rows import Rows
+from engine.execution.tables import Instance, Message, Task
+from engine.execution.values import decode
+
+FOLLOWED = ("subject", "ticket", "acuity", "department")  # columns that follow root variables
+
+
+def advance(session: Session, instance_id: str, act: Callable[[Run], Any], *, actor: str, handled: Collection[str] = ()) -> Instance:
+    """Loads the instance, lets `act` move it, and writes what came of it.
+
+    `handled` are tokens whose task or job row the caller has closed already. Raises NotFound, Refused when the instance is
+    over or suspended, Stale when somebody else moved it meanwhile.
+    """
+    row = session.get(Instance, instance_id)
+    if row is None:
+        raise NotFound(f"There is no instance {instance_id}.")
+    if row.state != "running":
+        raise Refused(f"The instance is {row.state}; nothing in it can be moved.", state=row.state)
+    run = state.load(row.body, Deployed(session))
+    act(run)
+    store(session, row, run, actor=actor, handled=handled)
+    return row
+
+
+def store(session: Session, row: Instance, run: Run, *, actor: str, handled: Collection[str] = (), new: bool = False) -> None:
+    """Writes the run's state and effects, then hands buffered messages to whoever began to wait for them."""
+    values = {**_followed(row, run), "body": state.dump(run)}
+    if run.over:
+        values |= {"state": "completed", "ended": clock.now(), "end_element": run.end_element}
+    _save(session, row, values, new=new)
+    rows = Rows(session, row, run.env, actor, handled)
+    for effect in run.effects.items:
+        rows.add(effect)
+    run.effects.items = []
+    rows.flush()
+    if not run.over:
+        _deliver_early(session, row, run, rows, actor)
+
+
+def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool) -> None:
+    if new:
+        for name, value in values.items():
+            setattr(row, name, value)
+        session.add(row)
+        session.flush()
+        return
+    moved = {name: getattr(row, name) for name in FOLLOWED} != {name: values[name] for name in FOLLOWED}
+    values["rev"] = row.rev + 1
+    done = session.connection().execute(update(Instance).where(Instance.id == row.id, Instance.rev == row.rev).values(**values))
+    if done.rowcount != 1:
+        raise Stale("The visit moved on while this step was computed.")
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+    if moved:
+        followed = {name: values[name] for name in FOLLOWED}
+        session.execute(update(Task).where(Task.instance_id == row.id, Task.state == "open").values(**followed))
+
+
+def _followed(row: Instance, run: Run) -> dict[str, Any]:
+    data = run.root.data
+    acuity = data.get("acuity")
+    return {
+        "subject": _text(data.get("patientId")) or row.subject,
+        "ticket": _text(data.get("ticket")) or row.ticket,
+        "acuity": acuity if isinstance(acuity, int) and not isinstance(acuity, bool) else row.acuity,
+        "department": _text(data.get("department")) or row.department,
+    }
+
+
+def _text(value: Any) -> str | None:
+    return None if value in (None, "") else str(value)
+
+
+def _deliver_early(session: Session, row: Instance, run: Run, rows: Rows, actor: str) -> None:
+    """A message that came before its receiver was ready is given to it now, in the same transaction."""
+    for waiting in [s for s in rows.subscriptions if s["kind"] == "message"]:
+        query = select(Message).where(
+            Message.state == "waiting", Message.name == waiting["name"], Message.key == waiting["key"], Message.expires > clock.now()
+        )
+        message = session.scalars(query.order_by(Message.received).limit(1)).first()
+        if message is not None:
+            message.state, message.instance_id = "correlated", row.id
+            run.record("message", detail={"name": message.name, "id": message.message_id, "early": True})
+            run.fire(waiting["token"], decode(message.payload))
+            session.flush()
+            store(session, row, run, actor=actor)
+            return

@@ -1,0 +1,128 @@
+"""The worker: carries out due jobs, again and again, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import uuid
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from threading import Event as Stop
+
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.db import write_lock
+from engine.errors import BpmnError, CarelaneError, ConnectorFailed, Conflict, NotFound, Stale
+from engine.execution import connectors, jobs, messages
+from engine.execution.connectors import Call
+from engine.execution.tables import Job
+from engine.settings import Settings
+
+log = logging.getLogger("carelane.worker")
+STALE_TRIES = 5
+
+
+class Worker:
+    """Claims due jobs and does them: the engine's own in one transaction, connector calls outside any."""
+
+    def __init__(self, sessions: sessionmaker[Session], settings: Settings) -> None:
+        self.sessions = sessions
+        self.lease = timedelta(seconds=settings.lease_seconds)
+        self.threads = settings.worker_threads
+        self.owner = f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
+
+    def run_once(self) -> int:
+        """Does what is due now; returns how many jobs were done or tried."""
+        taken = self._claim(limit=self.threads * 4)
+        for job in taken:
+            self.do(job)
+        return len(taken)
+
+    def run_forever(self, stop: Stop, idle: float = 0.5) -> None:
+        """Works until `stop` is set. Calls run in threads; a lease that runs out gives its job to another worker."""
+        with ThreadPoolExecutor(self.threads, "carelane-call") as pool:
+            busy: set[Future[None]] = set()
+            while not stop.is_set():
+                busy = {future for future in busy if not future.done()}
+                free = self.threads - len(busy)
+                taken = self._claim(limit=free) if free else []
+                busy |= {pool.submit(self.do, job) for job in taken}
+                if not taken:
+                    stop.wait(idle)
+
+    def _claim(self, limit: int) -> list[Job]:
+        try:
+            with self.sessions() as session:
+                write_lock(session)
+                messages.expire(session)
+                taken = jobs.claim(session, self.owner, limit, self.lease)
+                session.commit()
+                return taken
+        except OperationalError as error:
+            log.warning("the database did not answer; trying again: %s", type(error).__name__)
+            return []
+
+    def do(self, job: Job) -> None:
+        """Does one claimed job. Whatever happens is written to the job, or left to its lease."""
+        try:
+            if job.kind == "call":
+                self._call(job)
+            else:
+                self._settle(job, lambda session: jobs.fire_due(session, job, self.owner))
+        except Conflict as conflict:
+            log.info("job %s: %s", job.id, conflict)
+        except OperationalError as error:
+            log.warning("job %s waits for its lease, the database failed: %s", job.id, type(error).__name__)
+
+    def _call(self, job: Job) -> None:
+        with self.sessions() as session:
+            call = jobs.call_of(session, job)
+        try:
+            output = dict(self._connector(call))
+        except (BpmnError, ConnectorFailed) as error:
+            failure = error
+        else:
+            self._settle(job, lambda session: jobs.finish(session, job, self.owner, output))
+            return
+        self._settle(job, lambda session: jobs.fail(session, job, self.owner, failure))
+
+    def _connector(self, call: Call) -> dict[str, object]:
+        try:
+            return dict(connectors.get(call.type).call(call))
+        except NotFound as error:
+            raise ConnectorFailed(str(error), kind="permanent") from error
+        except (BpmnError, ConnectorFailed):
+            raise
+        except CarelaneError as error:
+            raise ConnectorFailed(str(error), kind="permanent") from error
+
+    def _settle(self, job: Job, write: object) -> None:
+        """Writes the outcome; a clash with another step of the same instance is tried again at once, at no cost."""
+        for attempt in range(STALE_TRIES):
+            with self.sessions() as session:
+                write_lock(session)
+                try:
+                    write(session)  # type: ignore[operator]
+                    session.commit()
+                    return
+                except Stale:
+                    session.rollback()
+                    if attempt == STALE_TRIES - 1:
+                        raise
+                except CarelaneError as error:
+                    session.rollback()
+                    if isinstance(error, Conflict):
+                        raise
+                    self._give_up(job, error)
+                    return
+
+    def _give_up(self, job: Job, error: CarelaneError) -> None:
+        """A job whose instance cannot take its outcome (ended, cancelled) is closed with the reason."""
+        with self.sessions() as session:
+            write_lock(session)
+            row = session.get(Job, job.id)
+            if row is not None and row.owner == self.owner and row.state == "running":
+                row.state, row.error, row.owner, row.lease = "cancelled", error.message, None, None
+                session.commit()
