@@ -20,12 +20,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ExpressionFailed
 
-T = TypeVar("T")
 EXACT = 2**53
 
 
@@ -49,6 +48,17 @@ class Range:
     end: object
     start_included: bool = True
     end_included: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FarMoment:
+    """A FEEL date, date and time or duration beyond what Python can hold (years 1 to 9999): its kind and its ISO text."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
 
 
 def encode(value: object, name: str = "value") -> Any:
@@ -120,6 +130,7 @@ WRITERS: list[tuple[Any, Callable[[Any, str], Any]]] = [
     (date, lambda value, _: {"@date": value.isoformat()}),
     (time, lambda value, _: {"@time": value.replace(tzinfo=None).isoformat() + _zone(value)}),
     (timedelta, _encode_duration),
+    (FarMoment, lambda value, _: {value.kind: value.text}),
     (YearMonthDuration, lambda value, _: {"@months": value.months}),
     (Range, lambda v, name: {"@range": [encode(v.start, name), encode(v.end, name), v.start_included, v.end_included]}),
     (Mapping, _encode_context),
@@ -160,12 +171,12 @@ def _split_zone(text: str) -> tuple[str, timezone | ZoneInfo | None]:
 
 def _read_datetime(text: str) -> datetime:
     local, zone = _split_zone(text)
-    return _in_calendar(lambda: datetime.fromisoformat(_microseconds(local)).replace(tzinfo=zone), text)
+    return datetime.fromisoformat(_microseconds(local)).replace(tzinfo=zone)
 
 
 def _read_time(text: str) -> time:
     local, zone = _split_zone(text)
-    return _in_calendar(lambda: time.fromisoformat(_microseconds(local)).replace(tzinfo=zone), text)
+    return time.fromisoformat(_microseconds(local)).replace(tzinfo=zone)
 
 
 def _microseconds(text: str) -> str:
@@ -173,18 +184,23 @@ def _microseconds(text: str) -> str:
     return re.sub(r"(\.\d{6})\d+", r"\1", text)
 
 
-def _in_calendar(make: Callable[[], T], text: object) -> T:
-    try:
-        return make()
-    except (ValueError, OverflowError) as error:
-        raise ExpressionFailed(f"The result {text} lies outside the years 1 to 9999.") from error
+def _near(kind: str, read: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A reader that gives a FarMoment for what lies beyond Python's calendar."""
+
+    def reader(value: Any) -> Any:
+        try:
+            return read(value)
+        except (ValueError, OverflowError):
+            return FarMoment(kind, value if isinstance(value, str) else f"PT{value / 1e6:f}S")
+
+    return reader
 
 
 READERS: dict[str, Callable[[Any], Any]] = {
-    "@date": lambda text: _in_calendar(lambda: date.fromisoformat(text), text),
+    "@date": _near("@date", date.fromisoformat),
     "@time": _read_time,
-    "@datetime": _read_datetime,
-    "@duration": lambda micros: _in_calendar(lambda: timedelta(microseconds=micros), micros),
+    "@datetime": _near("@datetime", _read_datetime),
+    "@duration": _near("@duration", lambda micros: timedelta(microseconds=micros)),
     "@months": YearMonthDuration,
     "@range": lambda parts: Range(decode(parts[0]), decode(parts[1]), parts[2], parts[3]),
     "@context": lambda entries: {key: decode(item) for key, item in entries},
