@@ -1,0 +1,105 @@
+"""`carelane serve`, `worker` and `migrate`: the processes of an installation."""
+
+from __future__ import annotations
+
+import logging
+import signal
+from pathlib import Path
+from threading import Event
+from types import FrameType
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from alembic import command
+from alembic.config import Config
+from sqlalchemy.engine import Engine
+
+import integrations
+from engine.db import open_engine, sessions
+from engine.execution import environment, feel
+from engine.execution.worker import Worker
+from engine.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def prepare(settings: Settings, engine: Engine) -> None:
+    """What each process does first: limits of FEEL, the clinic's zone, connectors."""
+    feel.configure(settings)
+    environment.use_zone(ZoneInfo(settings.clinic_zone))
+    integrations.load(sessions=sessions(engine), settings=settings)
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the database to this release's schema."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+@click.command()
+def migrate() -> None:
+    """Create or upgrade the database."""
+    upgrade(open_engine(Settings.from_env()))
+    click.echo("The database is up to date.")
+
+
+@click.command()
+@click.option("--host", help="Address to listen on.")
+@click.option("--port", type=int, help="Port to listen on.")
+def serve(host: str | None, port: int | None) -> None:
+    """Run the web server."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    run_web(Settings.from_env(**given))
+
+
+def run_web(settings: Settings) -> None:
+    """Gunicorn with threads: each live page holds one."""
+    from gunicorn.app.base import BaseApplication
+
+    class Web(BaseApplication):  # type: ignore[misc]
+        def load_config(self) -> None:
+            options = {
+                "bind": f"{settings.host}:{settings.port}", "workers": 1, "worker_class": "gthread", "threads": settings.threads,
+                "timeout": 120, "graceful_timeout": 5, "loglevel": "warning", "worker_tmp_dir": _memory(), "control_socket_disable": True,
+            }  # fmt: skip
+            for name, value in options.items():
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
+
+        def load(self) -> Any:
+            from web import create_app
+
+            app = create_app(settings)
+            prepare(settings, open_engine(settings))
+            return app
+
+    Web().run()
+
+
+def _memory() -> str | None:
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+@click.command()
+def worker() -> None:
+    """Carry out timers and connector calls, and listen to inbound connections."""
+    run_worker(Settings.from_env())
+
+
+def run_worker(settings: Settings) -> None:
+    """The worker and the inbound listeners, until SIGTERM or SIGINT."""
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(message)s")
+    stop = Event()
+
+    def ask(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    engine = open_engine(settings)
+    prepare(settings, engine)
+    Worker(sessions(engine), settings).run_forever(stop)
