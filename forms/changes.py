@@ -28,13 +28,14 @@ def diff(a: Form, b: Form) -> list[Change]:
     """List the changes from form ``a`` to form ``b``: removed, then in the order of ``b`` added, moved and changed."""
     old, new = dict(_by_identity(a.components, "")), dict(_by_identity(b.components, ""))
     changes = [Change("removed", _name(old[key][0]), old[key][0].type) for key in old if key not in new]
-    still = _in_order([key for key in old if key in new], [key for key in new if key in old])
-    for key, (component, parent) in new.items():
+    stayed = [key for key in old if key in new and old[key][1] == new[key][1]]
+    still = {key for parent in {old[key][1] for key in stayed} for key in _in_order(_under(parent, old, stayed), _under(parent, new, stayed))}
+    for key, (component, _) in new.items():
         if key not in old:
             changes.append(Change("added", _name(component), component.type))
             continue
-        before, old_parent = old[key]
-        if parent != old_parent or key not in still:
+        before = old[key][0]
+        if key not in still:
             changes.append(Change("moved", _name(component), component.type))
         changes.extend(_changed(before, component))
     return changes
@@ -49,6 +50,10 @@ def _by_identity(components: tuple[Component, ...], parent: str) -> Iterator[tup
 
 def _name(component: Component) -> str:
     return component.name or component.id
+
+
+def _under(parent: str, forest: dict[str, tuple[Component, str]], stayed: list[str]) -> list[str]:
+    return [key for key, (_, own) in forest.items() if own == parent and key in stayed]
 
 
 def _in_order(old: list[str], new: list[str]) -> set[str]:

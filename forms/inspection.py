@@ -185,7 +185,7 @@ class _Inspection:
     def options(self, raw: Mapping[str, object], place: str, name: str, widget: Widget) -> None:
         if not widget.properties >= OPTIONS:
             return
-        sources = [source for source in sorted(OPTIONS) if raw.get(source) not in (None, "")]
+        sources = [source for source in sorted(OPTIONS) if raw.get(source) not in (None, "", [])]
         if len(sources) != 1:
             rule = "options-both" if sources else "options-missing"
             self.add(place, name, rule, f"The options come from {len(sources)} places.", "Give one of values, valuesKey, valuesExpression.")
@@ -215,7 +215,7 @@ class _Inspection:
             self.add(place, name, "list-empty", "The list has no components, so its rows hold nothing.", "Add a field to it.")
         if raw.get("allowAddRemove") is not False and isinstance(children, list) and _locked(children):
             fix = "Set allowAddRemove to false, or show the value with a text or table component."
-            self.add(place, name, "locked-cell", "A list whose rows can be added and removed has a read-only cell.", fix)
+            self.add(place, name, "locked-cell", "A list whose rows can be added and removed has a read-only cell or a fixed list.", fix)
 
     def columns(self, raw: Mapping[str, object], place: str, rows: dict[str, int]) -> None:
         layout = raw.get("layout")
@@ -239,8 +239,10 @@ def _locked(children: list[object]) -> bool:
         if isinstance(child, Mapping):
             if any(child.get(prop) not in (None, False) for prop in ("readonly", "disabled")):
                 return True
+            # Rows of a fixed list inside are matched to what the variable holds, which an open list cannot promise.
+            if child.get("type") == DynamicList.type and child.get("allowAddRemove") is False:
+                return True
             inner = child.get("components")
-            # A list inside has rows of its own and is looked at by itself.
-            if child.get("type") != DynamicList.type and isinstance(inner, list) and _locked(inner):
+            if isinstance(inner, list) and _locked(inner):
                 return True
     return False

@@ -76,6 +76,7 @@ class _Drawing:
         self.errors = errors
         self.form = form
         self.anchors: dict[str, tuple[str, str]] = {}
+        self.trail = ""
         self.toggles = False
         self.names = {component.name for component in walk(form.components) if component.path}
 
@@ -108,7 +109,7 @@ class _Drawing:
             **self.adorners(component, widget, scope),
         }
         if widget.holds in {"value", "rows"}:
-            self.anchors[own_path] = (f"f-{own_name}", str(view["label"]))
+            self.anchors[own_path] = (f"f-{own_name}", self.trail + str(view["label"]))
         self.inside(component, widget, value, scope, view, (given, known, name, path))
         return Markup(_environment().get_template(self.template(view, component)).render(view))  # noqa: S704 - escapes by itself
 
@@ -165,7 +166,9 @@ class _Drawing:
             cells: Mapping[str, object] = row if isinstance(row, Mapping) else {}
             below = held[index] if isinstance(held, list | tuple) and not is_open(component) and index < len(held) else {}
             name, path = f"{prefix[0]}{component.name}-{index}-", f"{prefix[1]}{component.name}.{index}."
+            outer, self.trail = self.trail, self.trail + scope.say("row_of", list=label_of(component, scope.lang), number=index + 1) + " · "
             inner = self.rows(component.components, cells, below, scope.within(cells, index), name, path)
+            self.trail = outer
             drawn.append({"rows": inner, "mark": name + ROW_MARK, "remove": f"{REMOVE}{prefix[0]}{component.name}-{index}"})
         own = prefix[0] + component.name
         return {"items": drawn, "add": ADD + own, "full": len(rows) >= row_limits(component)[1]}

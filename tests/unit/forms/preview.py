@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables of components read best as tables
 """Draws the sample form in Chromium, to look at: python tests/unit/forms/preview.py FOLDER."""
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[3]
 sys.path[:0] = [str(ROOT), str(Path(__file__).parent)]
 
+from form_samples import CONTEXT, VITALS, evaluate  # noqa: E402
+
 import forms  # noqa: E402
-from samples import CONTEXT, VITALS, evaluate  # noqa: E402
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]  # fmt: skip
