@@ -60,8 +60,18 @@ class Effect:
 
     difference: float
     interval: Interval
-    relative: float | None  # difference in proportion to the first arm
+    base: float  # the mean of the first arm's days
     days: tuple[int, int]
+
+    @property
+    def relative(self) -> float | None:
+        """The difference in proportion to the first arm."""
+        return self.difference / self.base if self.base else None
+
+    @property
+    def relative_interval(self) -> Interval | None:
+        """The interval in proportion to the first arm's mean, which is taken as known."""
+        return (self.interval[0] / self.base, self.interval[1] / self.base) if self.base else None
 
     @property
     def shown(self) -> bool:
@@ -90,8 +100,7 @@ def effect(
     if freedom < 1:
         return None
     reach = student_t(level, freedom) * math.sqrt(residuals / freedom / sum(weights))
-    base = fmean(first.values())
-    return Effect(difference, (difference - reach, difference + reach), difference / base if base else None, (len(first), len(second)))
+    return Effect(difference, (difference - reach, difference + reach), fmean(first.values()), (len(first), len(second)))
 
 
 def _strata(first: Mapping[date, float], second: Mapping[date, float]) -> list[tuple[list[float], list[float]]]:

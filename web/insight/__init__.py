@@ -1,0 +1,1 @@
+"""Insight: figures of the clinic's visits, as-is beside to-be."""

@@ -1,0 +1,1 @@
+"""Rollout: programmes, milestones, and which version new visits take."""

@@ -1,0 +1,1 @@
+"""Studio: deployed models, the editors, checking and deploying."""
