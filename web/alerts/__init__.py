@@ -1,0 +1,1 @@
+"""Alerts: what processes want a role to see now."""

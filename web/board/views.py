@@ -1,0 +1,3 @@
+"""Placeholder."""
+from flask import Blueprint
+bp = Blueprint("board", __name__, template_folder="templates")

@@ -1,0 +1,51 @@
+"""The edge: the one place where a request's work is committed, tried again, or undone."""
+
+from __future__ import annotations
+
+from flask import Flask, g, request
+from flask.typing import ResponseReturnValue
+
+from engine.db import write_lock
+from engine.errors import Stale
+from web.db import db
+
+TRIES = 4  # the first and three more, when another step was faster on the same instance
+SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+class EdgeFlask(Flask):
+    """Flask whose views run in one transaction each.
+
+    A writing request takes the write lock before it reads, and commits once, after its view returned. A reading request never
+    commits what its view did; only the record of whose data was read is written, afterwards (`web.records`).
+    """
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Runs the view; commits what a writing view did, rolls back everything else."""
+        if request.method in SAFE:
+            try:
+                return self.make_response(super().dispatch_request())
+            finally:
+                db.session.rollback()
+        for left in reversed(range(TRIES)):
+            try:
+                return self._write_once()
+            except Stale:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _write_once(self) -> ResponseReturnValue:
+        try:
+            write_lock(db.session())
+            response = self.make_response(super().dispatch_request())
+            if response.status_code < 400 or g.get("commit_anyway"):
+                db.session.commit()
+            return response
+        finally:
+            db.session.rollback()
+
+
+def commit_anyway() -> None:
+    """Commits this request although it answers with an error (a failed sign-in must be counted)."""
+    g.commit_anyway = True

@@ -1,0 +1,3 @@
+"""Placeholder."""
+from flask import Blueprint
+bp = Blueprint("hooks", __name__, template_folder="templates")

@@ -1,0 +1,1 @@
+"""Live refresh of pages by server-sent events."""
