@@ -10,8 +10,9 @@ from marshmallow import ValidationError
 
 from forms.component import Component, Form
 from forms.paths import put
-from forms.problem import ExampleMissing
+from forms.problem import ExampleMissing, ExpressionNeeded
 from forms.scope import Evaluate, Scope, make_scope
+from forms.validation import validate
 from forms.widget import widgets
 from forms.widgets.dynamiclist import first_rows, is_open, row_limits
 
@@ -25,13 +26,21 @@ def example(
     zone: str | None = None,
     now: datetime | None = None,
 ) -> dict[str, object]:
-    """Give values that ``validate`` accepts, as they would be submitted in JSON.
+    """Give typed values that ``validate`` accepts and gives back unchanged.
 
     A component's property ``example`` wins (JSON, or plain text); else its default, else one derived from its rules.
+    Hidden fields are left out; without ``evaluate`` nobody can tell which those are, so conditional ones all stay in.
     Raises ExampleMissing when a required field has none (options that the context does not hold, an odd pattern).
     """
     scope = make_scope(lang, context, evaluate, zone, now)
-    return _examples(form.inputs, scope, scope.variables)
+    data = _examples(form.inputs, scope, scope.variables)
+    try:
+        result = validate(form, data, context, lang, evaluate, zone=zone, now=scope.now)
+    except ExpressionNeeded:
+        return data
+    for path, words in result.errors.items():
+        raise ExampleMissing(path, " ".join(words))
+    return result.values
 
 
 def _examples(inputs: tuple[Component, ...], scope: Scope, known: object) -> dict[str, object]:
@@ -65,7 +74,7 @@ def _value(component: Component, scope: Scope) -> object:
         except ValidationError:
             continue
         if not (component.required and widget.is_missing(typed)):
-            return candidate
+            return typed
     if component.required:
         raise ExampleMissing(component.name, "nothing that was tried passes its checks.")
     return None

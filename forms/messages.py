@@ -49,6 +49,7 @@ MESSAGES: Final[dict[str, tuple[str, str]]] = {
     "note_unknown": ("表单中没有“{path}”，已忽略。", "The form has no “{path}”; it was dropped."),
     "note_readonly": ("“{path}”为只读，提交的值已忽略。", "“{path}” is read only; the submitted value was dropped."),
     "note_hidden": ("“{path}”未显示，提交的值已忽略。", "“{path}” is not shown; the submitted value was dropped."),
+    "colon": ("：", ": "),
     "summary_one": ("请更正 1 处问题", "Correct 1 problem"),
     "summary": ("请更正 {count} 处问题", "Correct {count} problems"),
     "error": ("错误：", "Error: "),

@@ -35,6 +35,8 @@ class Number(Widget):
     def _inspect_money(self, raw: Mapping[str, object], properties: Mapping[str, object], complain: Complain) -> None:
         if properties.get("unit") != "fen" or properties.get("display") not in {None, "yuan"}:
             complain("properties.unit", "unit", "Only unit=fen with display=yuan is known.", "Use both, or neither.")
+        elif raw.get("serializeToString"):
+            complain("serializeToString", "unit", "Money is a whole number of fen, never text.", "Remove serializeToString.")
         elif raw.get("decimalDigits"):
             complain("decimalDigits", "unit", "Fen are whole numbers.", "Remove decimalDigits; yuan always take two digits.")
 

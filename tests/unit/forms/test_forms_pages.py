@@ -69,8 +69,8 @@ def test_the_summary_links_to_each_wrong_field_and_the_field_points_to_its_words
     )
     summary = page.get_element_by_id("form-errors")
     links = {link.get("href").removeprefix("#"): link.text_content() for link in summary.iter("a")}
-    assert links == {"f-temperature": "TemperatureToo hot.", "f-mode": "How did the patient arrive?Choose one.",
-                     "f-drugs-0-dose": "Drugs taken · row 1 · DoseEnter a number."}  # fmt: skip
+    assert links == {"f-temperature": "Temperature: Too hot.", "f-mode": "How did the patient arrive? Choose one.",
+                     "f-drugs-0-dose": "Drugs taken · row 1 · Dose: Enter a number."}  # fmt: skip
     assert "Odd." in summary.text_content()
     control = page.get_element_by_id("f-temperature")
     assert control.get("aria-invalid") == "true"

@@ -55,6 +55,7 @@ REFUSED = [
     ("check-unknown", form({**TEXT, "properties": {"validate": "us_ssn"}})),
     ("unit", form({"type": "number", "key": "n", "label": "N", "properties": {"unit": "cent"}})),
     ("unit", form({"type": "number", "key": "n", "label": "N", "decimalDigits": 2, "properties": {"unit": "fen", "display": "yuan"}})),
+    ("unit", form({"type": "number", "key": "n", "label": "N", "serializeToString": True, "properties": {"unit": "fen"}})),
     ("row-limit", form({**LIST, "properties": {"maxRows": "many"}})),
     ("not-repeating", form({**LIST, "isRepeating": False})),
     ("list-empty", form({**LIST, "components": []})),

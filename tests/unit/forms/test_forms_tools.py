@@ -109,7 +109,6 @@ def test_an_example_always_passes_validation_and_the_form_always_renders(compone
     loaded = forms.load(form(*components))
     values = forms.example(loaded, CONTEXT, evaluate, lang=lang)
     result = forms.validate(loaded, values, CONTEXT, lang, evaluate)
-    # A blank row is no row: a list of only optional fields without a derivable example may fall short of minRows.
     assert result.errors == {}
     forms.render(loaded, result.values, {"k0": ["x"]}, lang, CONTEXT, evaluate)
     assert forms.validate(loaded, result.values, CONTEXT, lang, evaluate).errors == {}
@@ -136,6 +135,21 @@ def test_no_submission_breaks_validation_or_the_page(data: dict[str, object]) ->
 def test_no_json_breaks_the_report(parts: list[dict[str, object]]) -> None:
     if not forms.problems({"components": parts}):
         forms.render(forms.load({"components": parts}))
+
+
+def test_an_example_is_typed_and_leaves_hidden_fields_out() -> None:
+    mobile = {"type": "textfield", "key": "phone", "label": "Phone", "properties": {"example": "13800138000"}}
+    hidden = {"type": "textfield", "key": "other", "label": "Other", "conditional": {"hide": '=phone != "0"'}}
+    loaded = forms.load(form(mobile, hidden))
+    assert forms.example(loaded, {}, evaluate) == {"phone": "13800138000"}
+    assert set(forms.example(loaded, {})) == {"phone", "other"}
+
+
+def test_a_list_that_cannot_be_filled_says_that_it_has_no_example() -> None:
+    choice = {"type": "select", "key": "c", "label": "C", "valuesKey": "missing"}
+    rows = {"type": "dynamiclist", "path": "rows", "label": "Rows", "properties": {"minRows": "1"}, "components": [choice]}
+    with pytest.raises(forms.ExampleMissing, match="rows"):
+        forms.example(forms.load(form(rows)))
 
 
 def test_an_example_property_wins() -> None:
