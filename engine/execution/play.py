@@ -19,10 +19,10 @@ from engine.execution.dmn import decide, read as read_decisions
 from engine.execution.effects import Closed, Effect, JobOpened, Recorded, Subscribed, TaskOpened, TimerSet
 from engine.execution.run import Run
 from engine.execution.stub import stub_process
-from engine.execution.tokens import LIVE
 from engine.models.elements import CalledElement, ProcessModel
 from engine.models.read import read
 
+Place = tuple[int, str]  # which instance, which token or wait
 EPOCH = datetime(2026, 1, 5, 0, 0, tzinfo=UTC)  # a Monday, 08:00 in Shanghai
 
 
@@ -100,183 +100,191 @@ class Library:
 
 
 class Player:
-    """Plays one instance: keeps what is open, and answers it as the scenario says."""
+    """Plays an instance and those that its messages and signals start; answers what is open as the scenario says."""
 
     def __init__(self, library: Library, script: scenario.Scenario, *, auto: bool) -> None:
         self.library, self.script, self.auto = library, script, auto
-        self.run = Run(library)
-        self.tasks: dict[str, TaskOpened] = {}
-        self.jobs: dict[str, JobOpened] = {}
-        self.subscriptions: dict[str, Subscribed] = {}
-        self.timers: list[tuple[datetime, int, TimerSet]] = []
+        self.runs: list[Run] = []
+        self.tasks: dict[Place, TaskOpened] = {}
+        self.jobs: dict[Place, JobOpened] = {}
+        self.subscriptions: dict[Place, Subscribed] = {}
+        self.timers: list[tuple[datetime, int, int, TimerSet]] = []
         self.order = itertools.count()
         self.played = Played("waiting", [], {}, [], [])
 
     def play(self, process: str, variables: dict[str, Any], most_steps: int) -> Played:
         """Plays until nothing more can be done, or `most_steps` answers were given."""
         try:
-            with clock.at(self.library.moment):
-                self.run.start(process, variables, *self._start(process))
-                self._collect()
+            self._begin(process, variables, *self._start(process))
             steps = 0
-            while not self.run.over and steps < most_steps and self._answer():
+            while steps < most_steps and not all(run.over for run in self.runs) and self._answer():
                 steps += 1
         except CarelaneError as error:
             self.played.incidents.append({"element": None, "kind": "start", "message": str(error)})
         return self._result()
 
+    def _begin(self, process: str, variables: dict[str, Any], start: str | None, payload: dict[str, Any] | None) -> None:
+        run = Run(self.library)
+        self.runs.append(run)
+        with clock.at(self.library.moment):
+            run.start(process, variables, start, payload)
+            self._collect()
+
     def _start(self, process: str) -> tuple[str | None, dict[str, Any] | None]:
         compiled = self.library.compiled(process)
-        if compiled.starts(None):
+        if len(compiled.starts(None)) == 1 and not compiled.starts(None)[0].events:
             return None, None
         for element in compiled.model.inside(None):
-            if element.type == "startEvent" or element.instantiate:
+            if (element.type == "startEvent" and element.events) or element.instantiate:
                 event = element.events[0] if element.events else None
                 return element.id, self.script.message(event.name if event else None) or {}
+        if compiled.starts(None):
+            return None, None
         raise InvalidModel([Problem("start", "The process has no start event.", "Draw one.", process)])
 
     def _collect(self) -> None:
-        for effect in self.run.effects.items:
-            self._keep(effect)
-        self.run.effects.items = []
+        for number, run in enumerate(self.runs):
+            items, run.effects.items = run.effects.items, []
+            for effect in items:
+                self._keep(number, effect)
 
-    def _keep(self, effect: Effect) -> None:
+    def _keep(self, n: int, effect: Effect) -> None:
         match effect:
             case TaskOpened():
-                self.tasks[effect.token] = effect
+                self.tasks[n, effect.token] = effect
             case JobOpened():
-                self.jobs[effect.token] = effect
+                self.jobs[n, effect.token] = effect
             case Subscribed():
-                self.subscriptions[effect.wait] = effect
+                self.subscriptions[n, effect.wait] = effect
             case TimerSet():
-                heapq.heappush(self.timers, (effect.due, next(self.order), effect))
+                heapq.heappush(self.timers, (effect.due, next(self.order), n, effect))
             case Closed():
-                self.tasks.pop(effect.token, None)
-                self.jobs.pop(effect.token, None)
-                for wait in (kind.partition(":")[2] for kind in effect.waits):
-                    self.subscriptions.pop(wait, None)
-                    self.timers = [entry for entry in self.timers if entry[2].wait != wait]
+                self.tasks.pop((n, effect.token), None)
+                self.jobs.pop((n, effect.token), None)
+                waits = {wait for _, _, wait in (kind.partition(":") for kind in effect.waits) if wait}
+                for wait in waits:
+                    self.subscriptions.pop((n, wait), None)
+                self.timers = [entry for entry in self.timers if entry[2] != n or entry[3].wait not in waits]
                 heapq.heapify(self.timers)
             case Recorded() if effect.element is not None:
                 self._trace(effect)
 
     def _trace(self, effect: Recorded) -> None:
-        at = self.library.moment.isoformat()
-        model = self.library.models[effect.process]
         if "@stub" in effect.process:
             return
         if effect.kind in ("entered", "completed") and effect.via:
             self.played.flows.add((effect.process, effect.via))
         if effect.kind == "completed":
-            self.played.trace.append({"element": effect.element, "type": effect.element_type, "at": at, "process": model.id})
-            element = model.elements[str(effect.element)]
-            if element.loop is None and effect.via is None and element.type == "boundaryEvent":
-                self.played.flows.add((effect.process, str(effect.element)))
+            at, process = self.library.moment.isoformat(), self.library.models[effect.process].id
+            self.played.trace.append({"element": effect.element, "type": effect.element_type, "at": at, "process": process})
 
     # -- answers ------------------------------------------------------------------------------------------------------
 
     def _answer(self) -> bool:
         with clock.at(self.library.moment):
-            done = self._answer_job() or self._answer_task() or self._answer_message()
-        return done or self._fire_timer()
+            if self._answer_job() or self._answer_task() or self._answer_message():
+                self._collect()
+                return True
+        return self._fire_timer()
 
     def _answer_job(self) -> bool:
-        for job in list(self.jobs.values()):
-            if job.kind == "message":
-                self._deliver(job)
-            elif job.kind == "signal":
-                self._broadcast(job)
-            else:
-                answer = self.script.call(job.type, job.element)
-                if answer is None and not self.auto:
-                    continue
-                self._give(job, answer or {})
-            self._collect()
+        for (n, _), job in list(self.jobs.items()):
+            run = self.runs[n]
+            if job.kind in ("message", "signal"):
+                self._carry(job)
+                if run.find(job.token) is not None:
+                    run.complete(job.token, {})
+                return True
+            answer = self.script.call(job.type, job.element)
+            if answer is None and not self.auto:
+                continue
+            self._give(run, job, answer or {})
             return True
         return False
 
-    def _give(self, job: JobOpened, answer: Mapping[str, Any]) -> None:
-        if set(answer) & {"error"} and isinstance(answer["error"], str):
-            self.run.throw_error(job.token, answer["error"], answer.get("message"), dict(answer.get("variables", {})))
+    def _give(self, run: Run, job: JobOpened, answer: Mapping[str, Any]) -> None:
+        if isinstance(answer.get("error"), str):
+            run.throw_error(job.token, answer["error"], answer.get("message"), dict(answer.get("variables", {})))
         else:
-            self.run.complete(job.token, answer)
+            run.complete(job.token, answer)
 
-    def _deliver(self, job: JobOpened) -> None:
-        for waiting in list(self.subscriptions.values()):
-            if waiting.kind == "message" and waiting.name == job.type and waiting.key in ("", job.input["key"]):
-                self.run.fire(waiting.wait, job.input["payload"])
-                break
-        if self.run.find(job.token) is not None:
-            self.run.complete(job.token, {})
-
-    def _broadcast(self, job: JobOpened) -> None:
-        for waiting in [w for w in self.subscriptions.values() if w.kind == "signal" and w.name == job.type]:
-            self.run.fire(waiting.wait, job.input["payload"])
-        if self.run.find(job.token) is not None:
-            self.run.complete(job.token, {})
+    def _carry(self, job: JobOpened) -> None:
+        """Gives a thrown message to its first receiver, a signal to all; starts the processes that begin with it."""
+        payload, reached = job.input["payload"], False
+        for (n, wait), waiting in list(self.subscriptions.items()):
+            fits = waiting.kind == job.kind and waiting.name == job.type
+            if fits and (job.kind == "signal" or (not reached and waiting.key in ("", job.input["key"]))):
+                reached = self.runs[n].fire(wait, payload) or reached
+        self._collect()
+        for definition, model in list(self.library.models.items()):
+            for element in model.inside(None):
+                starts = element.type == "startEvent" or element.instantiate
+                if starts and any(e.kind == job.kind and e.name == job.type for e in element.events) and not (reached and job.kind == "message"):
+                    self._begin(definition, {}, element.id, payload)
 
     def _answer_task(self) -> bool:
-        for task in list(self.tasks.values()):
+        for (n, _), task in list(self.tasks.items()):
             values = self.script.step(task.element)
             if values is None:
                 if not self.auto or self.script.leaves_open(task.element):
                     continue
                 form = self.library.form(task.form_id)
-                values = forms.example(form, dict(self.run.token(task.token).variables())) if form else {}
-            self.run.complete(task.token, values)
-            self._collect()
+                values = forms.example(form, dict(self.runs[n].token(task.token).variables())) if form else {}
+            self.runs[n].complete(task.token, values)
             return True
         return False
 
     def _answer_message(self) -> bool:
-        for waiting in list(self.subscriptions.values()):
-            if not self._wanted(waiting):
+        for (n, wait), waiting in list(self.subscriptions.items()):
+            token = self.runs[n].find(wait.split(".")[0])
+            says = self.script.says(waiting.name, waiting.element)
+            # An event that merely listens beside other work happens only when the scenario says so.
+            if token is None or not (says or (self.auto and (not token.armed or token.notes["armed"] == "race"))):
                 continue
-            payload = self.script.message(waiting.name, waiting.element)
-            if payload is None and (not self.auto or self.script.withholds(waiting.name, waiting.element)):
+            if not says and (self.script.withholds(waiting.name, waiting.element) or self._thrown_here(waiting)):
                 continue
-            self.run.fire(waiting.wait, payload or {})
-            self._collect()
+            self.runs[n].fire(wait, self.script.message(waiting.name, waiting.element) or {})
             return True
         return False
 
-    def _wanted(self, waiting: Subscribed) -> bool:
-        token = self.run.find(waiting.wait.split(".")[0])
-        if token is None:
-            return False
-        # An event that merely listens beside other work happens only when the scenario says so.
-        return not token.armed or token.notes["armed"] == "race" or self.script.says(waiting.name, waiting.element)
+    def _thrown_here(self, waiting: Subscribed) -> bool:
+        """True when some live instance may still throw it by itself."""
+        return any(
+            event.kind == waiting.kind and event.name == waiting.name and element.type in ("intermediateThrowEvent", "endEvent", "sendTask")
+            for run in self.runs if not run.over
+            for element in run.root.compiled.model.elements.values()
+            for event in element.events
+        ) and bool(self.timers or self.tasks or self.jobs)  # fmt: skip
 
     def _fire_timer(self) -> bool:
-        held = []
-        fired = False
+        held, fired = [], False
         while self.timers and not fired:
-            due, _, timer = entry = heapq.heappop(self.timers)
-            token = self.run.find(timer.wait.split(".")[0])
+            due, _, n, timer = entry = heapq.heappop(self.timers)
+            token = self.runs[n].find(timer.wait.split(".")[0])
             listens = token is not None and token.armed and token.notes["armed"] != "race"
             if not self.script.fires(timer.element, default=self.auto and not (listens and timer.round > 0)):
                 held.append(entry)
                 continue
             self.library.moment = max(due, self.library.moment)
             with clock.at(self.library.moment):
-                fired = self.run.fire(timer.wait, {}, due)
+                fired = self.runs[n].fire(timer.wait, {}, due)
                 self._collect()
         for entry in held:
             heapq.heappush(self.timers, entry)
         return fired
 
     def _result(self) -> Played:
-        played, root = self.played, self.run.root if self.run.scopes else None
-        played.variables = dict(root.data) if root is not None else {}
-        for scope in self.run.scopes.values():
-            for token in scope.tasks.values():
-                if token.has_state(LIVE) and not token.armed and "scope" not in token.notes.get("waits", []):
-                    row = {"element": token.element.id, "type": token.element.type, "process": scope.compiled.model.id}
-                    if token.notes.get("failed"):
-                        played.incidents.append({**row, **token.notes["failed"]})
-                    else:
-                        played.waiting.append(row)
-        done = "completed" if self.run.over and root is not None else "waiting"
+        played = self.played
+        if self.runs and self.runs[0].scopes:
+            played.variables = dict(self.runs[0].root.data)
+        for scope in (scope for run in self.runs for scope in run.scopes.values()):
+            for token in scope.live():
+                row = {"element": token.element.id, "type": token.element.type, "process": scope.compiled.model.id}
+                if token.notes.get("failed"):
+                    played.incidents.append({**row, **token.notes["failed"]})
+                elif "scope" not in token.notes.get("waits", []):
+                    played.waiting.append(row)
+        done = "completed" if self.runs and all(run.over for run in self.runs) else "waiting"
         played.status = "incident" if played.incidents else done
         return played
 

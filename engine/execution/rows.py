@@ -126,6 +126,8 @@ class Rows:
                 self.closed[f"task {how}"].append(e.token)
             elif kind in ("job", "timer") and self.jobs.pop(place, None) is None and place not in self.handled:
                 self.closed[f"job {how}"].append(place)
+                if kind == "job" and not e.done:
+                    self.closed["incident"].append(place)
             elif kind in ("message", "signal") and self.subs.pop(place, None) is None:
                 self.closed["sub"].append(place)
 
@@ -135,8 +137,6 @@ class Rows:
             ended = "completed" if name == "done" else "cancelled"
             self._update(Task, self.closed[f"task {name}"], ("open",), state=ended, ended=self.now, ended_by=self.actor)
             self._update(Job, self.closed[f"job {name}"], OPEN_JOBS, state="done" if name == "done" else "cancelled", ended=self.now)
-            if waits := self.closed[f"job {name}"]:
-                self._resolve(waits)
         if self.closed["sub"]:
             here = (Subscription.instance_id == self.instance.id, Subscription.token.in_(self.closed["sub"]))
             self.session.execute(delete(Subscription).where(*here))
@@ -145,7 +145,7 @@ class Rows:
         tables = ((Task, self.tasks.values()), (Job, self.jobs.values()), (Subscription, self.subs.values()), (Incident, self.incidents.values()))
         for table, rows in (*tables, (Event, self.events)):
             if rows:
-                self.session.execute(insert(table), list(rows))
+                self.session.connection().execute(insert(table.__table__), list(rows))
 
     def _update(self, table: Any, tokens: list[str], states: tuple[str, ...], **values: Any) -> None:
         if tokens:
