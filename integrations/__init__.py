@@ -1,0 +1,23 @@
+"""Everything around the clinic: connectors, listeners, the message log, patients, payments, units and simulated far ends."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.settings import Settings
+
+
+def load(sessions: sessionmaker[Session] | None = None, settings: Settings | None = None) -> None:
+    """Registers every connector of `integrations/connectors/`; with a session factory and settings they can be called too.
+
+    May be called again. A process that only lints models needs neither argument.
+    """
+    from integrations import connectors, runtime
+
+    if sessions is not None and settings is not None:
+        runtime.use(sessions, settings)
+    for module in pkgutil.iter_modules(connectors.__path__):
+        importlib.import_module(f"{connectors.__name__}.{module.name}")

@@ -1,0 +1,1 @@
+"""Connections to other systems: where they are, their secrets and their state."""

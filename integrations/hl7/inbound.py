@@ -1,0 +1,177 @@
+"""What happens to an HL7 message that comes in: stored raw, answered, then mapped and matched, or put on the work list."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from engine import clock
+from engine.db import new_id
+from engine.execution import messages
+from integrations.hl7 import ack, read
+from integrations.hl7.read import Message, Unreadable
+from integrations.hl7.results import RESULT_KINDS, Result, results
+from integrations.messages import log, worklist
+from integrations.messages.tables import MessageLog, WorkItem
+from integrations.patients import index
+
+MOST_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A message that was stored: its row, and what could be read of it."""
+
+    row: MessageLog
+    message: Message | None
+    new: bool
+
+
+def store(session: Session, connection: str, raw: bytes) -> list[Received]:
+    """Writes what came in to the log; a batch gives one row a message. A resend is recognised and stored once.
+
+    The caller commits before it answers: an acknowledged message is never lost.
+    """
+    return [_store_one(session, connection, piece, raw) for piece in read.split(raw)]
+
+
+def reply(received: list[Received], *, zone: str) -> bytes:
+    """The acknowledgement of what was stored: AA, or AR for something that is no HL7 (it is kept all the same)."""
+    first = received[0].message
+    control = new_id().upper()
+    if first is None:
+        text = "This is no HL7 v2 message; it was kept for review."
+        return ack.answer(None, "AR", text, at=clock.now(), zone=zone, control=control)
+    return ack.answer(first, "AA", at=clock.now(), zone=zone, control=control)
+
+
+def pending(session: Session, limit: int = 100, older: float = 0.0) -> list[str]:
+    """Ids of stored messages that were not placed for `older` seconds, oldest first: after a crash, or an error that passes."""
+    waiting = (MessageLog.direction == "in", MessageLog.state == "stored", MessageLog.at <= clock.now() - timedelta(seconds=older))
+    return list(session.scalars(select(MessageLog.id).where(*waiting).order_by(MessageLog.at, MessageLog.id).limit(limit)))
+
+
+def postpone(session: Session, message_id: str, error: Exception) -> None:
+    """Notes that placing failed; after five times the message goes to the work list."""
+    row = session.get_one(MessageLog, message_id)
+    row.attempts += 1
+    if row.attempts > MOST_ATTEMPTS:
+        _unplaced(session, row, "failed", f"It could not be handed on: {error}")
+
+
+def place(session: Session, message_id: str) -> MessageLog:
+    """Maps a stored message and hands its results to the waiting instances; what finds no place goes to the work list."""
+    row = session.get_one(MessageLog, message_id)
+    if row.state != "stored":
+        return row
+    try:
+        message = read.parse(text_of(row))
+    except Unreadable as error:
+        return _unplaced(session, row, "unreadable", error.message)
+    if "#" in row.control:
+        return _unplaced(session, row, "control_reused", "The sender used this message id before for other content.")
+    if message.kind not in RESULT_KINDS:
+        return _unplaced(session, row, "no_mapping", f"There is no mapping for {message.kind or 'a message without a type'}.")
+    found = results(message)
+    if not found:
+        return _unplaced(session, row, "no_order", "It holds no OBR segment, so it is about no order.")
+    row.mapped = [result.payload for result in found]
+    row.reference = found[0].order_id or None
+    row.state = "matched"
+    for result in found:
+        _deliver(session, row, message, result)
+    row.ended = clock.now()
+    session.flush()
+    return row
+
+
+def assign(session: Session, item_id: str, order_id: str, *, by: str) -> WorkItem:
+    """A person says which order a message of the work list belongs to; its result goes to the instance that waits for it."""
+    item, row = worklist.take(session, item_id)
+    found = [result for result in results(read.parse(text_of(row))) if item.detail.endswith(f"({result.order_id})") or not result.order_id]
+    for result in found or results(read.parse(text_of(row)))[:1]:
+        _publish(session, row, result, order_id, actor=by)
+    row.state, row.reference = "matched", order_id
+    return worklist.decide(session, item, "placed", f"order {order_id}", by=by)
+
+
+def text_of(row: MessageLog) -> str:
+    """The stored message as text."""
+    raw = row.raw or {}
+    return str(raw["text"]) if "text" in raw else read.decode(base64.b64decode(raw.get("base64", "")))
+
+
+def _store_one(session: Session, connection: str, piece: str, raw: bytes) -> Received:
+    try:
+        message: Message | None = read.parse(piece)
+    except Unreadable:
+        message = None
+    digest = log.digest("\r".join(line for line in piece.split("\r") if not line.startswith("MSH")) if message else raw)
+    control = f"{message.sender[:60]}|{message.control[:40]}" if message and message.control else f"sha256:{digest[:40]}"
+    for name in (control, f"{control}#{digest[:12]}"):
+        known = session.scalar(select(MessageLog).filter_by(connection=connection, direction="in", control=name))
+        if known is None:
+            row = _row(connection, name, digest, piece, raw, message)
+            session.add(row)
+            session.flush()
+            return Received(row, message, True)
+        if known.digest == digest:
+            known.attempts += 1
+            return Received(known, message, False)
+    raise AssertionError("the second name holds the digest")
+
+
+def _row(connection: str, control: str, digest: str, piece: str, raw: bytes, message: Message | None) -> MessageLog:
+    stored: dict[str, Any] = {"text": piece} if message else {"base64": base64.b64encode(raw).decode()}
+    return MessageLog(
+        direction="in", connection=connection, kind=(message.kind[:60] if message else ""), control=control, digest=digest,
+        state="stored", raw=stored, attempts=1, at=clock.now(),
+    )  # fmt: skip
+
+
+def _deliver(session: Session, row: MessageLog, message: Message, result: Result) -> None:
+    if not result.order_id:
+        _unplaced(session, row, "no_order", "It names no placer order (ORC-2, OBR-2), so nobody waits for it ().")
+        return
+    ordered = log.by_reference(session, result.order_id)
+    if ordered is None:
+        _unplaced(session, row, "unknown_order", f"We sent no such order ({result.order_id})")
+        return
+    row.instance_id, row.element_id, row.patient_id = ordered.instance_id, ordered.element_id, ordered.patient_id
+    if (other := _other_patient(session, message, ordered.patient_id)) is not None:
+        _unplaced(session, row, "other_patient", f"{other} ({result.order_id})")
+        return
+    if result.final:
+        _publish(session, row, result, result.order_id, actor=row.connection)
+
+
+def _publish(session: Session, row: MessageLog, result: Result, order_id: str, *, actor: str) -> None:
+    payload = {**result.payload, "orderId": order_id}
+    message_id = f"{row.connection}|{row.control}|{order_id}"
+    if len(message_id) > 200:
+        message_id = log.digest(message_id)
+    messages.publish(session, result.message, order_id, payload, message_id=message_id, actor=actor)
+
+
+def _other_patient(session: Session, message: Message, patient_id: str | None) -> str | None:
+    """Why the message is about somebody else than the order: a result in the wrong record harms."""
+    pid = message.first("PID")
+    if pid is None or patient_id is None:
+        return None
+    numbers = [message.of(pid, 3, 1, 1, repeat) for repeat in range(1, message.repeats(pid, 3) + 1)]
+    rows = [found for number in numbers if number and (found := index.by_record_number(session, number)) is not None]
+    if not rows or any(found.id == index.present(session, patient_id).id for found in rows):
+        return None
+    return "Its patient is not the one that the order was made for"
+
+
+def _unplaced(session: Session, row: MessageLog, reason: str, detail: str) -> MessageLog:
+    worklist.add(session, row, reason, detail)
+    row.state, row.error, row.ended = "unmatched", detail, clock.now()
+    session.flush()
+    return row

@@ -1,0 +1,130 @@
+"""The MLLP listener: stores what comes in, commits, only then acknowledges, and places it afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session, sessionmaker
+
+from engine.db import write_lock
+from engine.errors import CarelaneError
+from engine.settings import Settings
+from integrations.hl7 import inbound, mllp
+
+logger = structlog.get_logger(__name__)
+SWEEP_SECONDS = 2.0
+IDLE_SECONDS = 300.0
+MOST_CONNECTIONS = 200
+
+
+class Listener:
+    """Listens on one address for one inbound connection; one thread a peer, one more that places what was left over."""
+
+    def __init__(self, sessions: sessionmaker[Session], settings: Settings, address: Mapping[str, Any], connection: str = "mllp") -> None:
+        self._sessions, self._settings, self._address, self._connection = sessions, settings, address, connection
+        self._server = socket.create_server((str(address.get("host", "127.0.0.1")), int(address.get("port", 0))), backlog=128)
+        self._server.settimeout(0.5)
+        self._tls = _server_context(address)
+        self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
+        self._stop = threading.Event()
+
+    @property
+    def port(self) -> int:
+        """The port that is listened on."""
+        return int(self._server.getsockname()[1])
+
+    def run(self, stop: threading.Event) -> None:
+        """Serves until `stop` is set."""
+        self._stop = stop
+        threading.Thread(target=self._sweep, name="mllp-sweep", daemon=True).start()
+        with self._server:
+            while not stop.is_set():
+                with contextlib.suppress(TimeoutError):
+                    peer, _ = self._server.accept()
+                    self._slots.acquire()
+                    threading.Thread(target=self._serve, args=(peer,), name="mllp-peer", daemon=True).start()
+
+    def _serve(self, peer: socket.socket) -> None:
+        try:
+            with self._secured(peer) as connection:
+                connection.settimeout(IDLE_SECONDS)
+                kept = bytearray()
+                while not self._stop.is_set() and (payload := mllp.read_frame(connection, kept)) is not None:
+                    connection.sendall(mllp.frame(self._take(payload)))
+        except OSError as error:
+            logger.info("mllp_peer_gone", connection=self._connection, reason=type(error).__name__)
+        finally:
+            self._slots.release()
+
+    def _secured(self, peer: socket.socket) -> socket.socket:
+        peer.settimeout(10)
+        try:
+            return self._tls.wrap_socket(peer, server_side=True) if self._tls else peer
+        except OSError:
+            peer.close()
+            raise
+
+    def _take(self, payload: bytes) -> bytes:
+        """Durable first, then the answer; a database that fails leaves the sender without one, so that it sends again."""
+        try:
+            with self._sessions() as session:
+                write_lock(session)
+                received = inbound.store(session, self._connection, payload)
+                answer = inbound.reply(received, zone=self._settings.clinic_zone)
+                session.commit()
+                ids = [item.row.id for item in received if item.new]
+        except SQLAlchemyError as error:
+            raise ConnectionError("the message could not be stored") from error
+        for message_id in ids:
+            place_one(self._sessions, message_id)
+        return answer
+
+    def _sweep(self) -> None:
+        while not self._stop.wait(SWEEP_SECONDS):
+            sweep(self._sessions)
+
+
+def place_one(sessions: sessionmaker[Session], message_id: str) -> None:
+    """Places one stored message in a transaction of its own; what fails is left for the sweep, at last for the work list."""
+    try:
+        with sessions() as session:
+            write_lock(session)
+            inbound.place(session, message_id)
+            session.commit()
+    except (CarelaneError, SQLAlchemyError) as error:
+        logger.warning("message_not_placed", message=message_id, reason=type(error).__name__)
+        with contextlib.suppress(SQLAlchemyError), sessions() as session:
+            write_lock(session)
+            inbound.postpone(session, message_id, error)
+            session.commit()
+
+
+def sweep(sessions: sessionmaker[Session], older: float = 1.0) -> int:
+    """Places what a crash or a passing error left behind; returns how many were tried."""
+    try:
+        with sessions() as session:
+            waiting = inbound.pending(session, older=older)
+    except SQLAlchemyError as error:
+        logger.warning("sweep_failed", reason=type(error).__name__)
+        return 0
+    for message_id in waiting:
+        place_one(sessions, message_id)
+    return len(waiting)
+
+
+def _server_context(address: Mapping[str, Any]) -> ssl.SSLContext | None:
+    if not address.get("tls"):
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(str(address["certificate_file"]), str(address["key_file"]))
+    if address.get("client_ca_file"):
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(str(address["client_ca_file"]))
+    return context

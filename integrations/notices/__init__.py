@@ -1,0 +1,1 @@
+"""Alerts shown to a role."""

@@ -1,0 +1,54 @@
+"""The patient index. Demographics are encrypted; exact search goes through blind indexes (keyed hashes)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from engine.db import Base, Encrypted, UtcDateTime, new_id
+
+
+class Patient(Base):
+    """A person known to the clinic. `body`: name, sex, birthDate, idCard, medicalCard, phone, address, allergies."""
+
+    __tablename__ = "patient"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
+    record_number: Mapped[str] = mapped_column(String(20), unique=True)
+    body: Mapped[dict[str, Any]] = mapped_column(Encrypted("patient.body"))
+    merged_into: Mapped[str | None] = mapped_column(ForeignKey("patient.id"), index=True)
+    created: Mapped[datetime] = mapped_column(UtcDateTime)
+    changed: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class PatientIdentifier(Base):
+    """A keyed hash of something that a patient may be found by.
+
+    `system`: id_card, medical_card, phone, name, birth_date; or the name of another system (his, lis …) for its own number.
+    """
+
+    __tablename__ = "patient_identifier"
+    __table_args__ = (UniqueConstraint("patient_id", "system", "digest"), Index("patient_identifier_search", "system", "digest"))
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
+    patient_id: Mapped[str] = mapped_column(ForeignKey("patient.id"), index=True)
+    system: Mapped[str] = mapped_column(String(40))
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class PatientMerge(Base):
+    """The history of merging two records of one person, and of taking that back."""
+
+    __tablename__ = "patient_merge"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
+    kept_id: Mapped[str] = mapped_column(ForeignKey("patient.id"), index=True)
+    merged_id: Mapped[str] = mapped_column(ForeignKey("patient.id"), index=True)
+    why: Mapped[str] = mapped_column(Text)
+    by: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    undone: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    undone_by: Mapped[str | None] = mapped_column(String(100))

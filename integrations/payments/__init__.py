@@ -1,0 +1,1 @@
+"""Payments: the ledger and the providers' wires."""

@@ -1,0 +1,1 @@
+"""Simulated far ends that speak the real wires."""
