@@ -94,6 +94,8 @@ def validate(
     check = _Check(state)
     values = check.owner(form, submitted, scope.variables, scope.over({}), (), "")
     check.unknown(form, submitted, scope)
+    # A variable is replaced as a whole, so an object must keep what it holds beside the fields of this form.
+    values = {name: merge(scope.variables.get(name), value) if isinstance(value, dict) else value for name, value in values.items()}
     return Validated(values, check.errors, tuple(check.notes))
 
 

@@ -209,3 +209,11 @@ def test_groups_and_dotted_keys_nest_and_flat_names_are_understood() -> None:
     loaded = forms.load(form({"type": "group", "path": "patient", "components": [{"type": "textfield", "key": "name.full", "label": "N"}]}))
     assert forms.validate(loaded, {"patient": {"name": {"full": "Li"}}}).values == {"patient": {"name": {"full": "Li"}}}
     assert forms.validate(loaded, {"patient.name.full": "Li"}).values == {"patient": {"name": {"full": "Li"}}}
+
+
+def test_an_object_keeps_what_it_holds_beside_the_form() -> None:
+    fields = [{"type": "textfield", "key": "id", "readonly": True}, {"type": "textfield", "key": "phone"}]
+    loaded = forms.load(form({"type": "group", "path": "patient", "components": fields}))
+    held = {"patient": {"id": "P1", "name": "Li", "phone": "1"}}
+    result = forms.validate(loaded, {"patient": {"id": "P2", "phone": "2"}}, held)
+    assert result.values == {"patient": {"id": "P1", "name": "Li", "phone": "2"}}
