@@ -35,6 +35,7 @@ class Played:
     variables: dict[str, Any]
     waiting: list[dict[str, Any]]
     incidents: list[dict[str, Any]]
+    instances: list[dict[str, Any]] = field(default_factory=list)  # variables of each instance, the played one first
     flows: set[tuple[str, str]] = field(default_factory=set)  # (process id, sequence flow)
 
     def as_dict(self) -> dict[str, Any]:
@@ -112,10 +113,12 @@ class Player:
         self.order = itertools.count()
         self.played = Played("waiting", [], {}, [], [])
 
-    def play(self, process: str, variables: dict[str, Any], most_steps: int) -> Played:
-        """Plays until nothing more can be done, or `most_steps` answers were given."""
+    def play(self, process: str, variables: dict[str, Any], most_steps: int, companions: Sequence[str] = ()) -> Played:
+        """Plays until nothing more can be done, or `most_steps` answers were given. Companions run beside the process."""
         try:
             self._begin(process, variables, *self._start(process))
+            for companion in companions:
+                self._begin(companion, {}, None, None)
             steps = 0
             while steps < most_steps and not all(run.over for run in self.runs) and self._answer():
                 steps += 1
@@ -182,10 +185,15 @@ class Player:
 
     def _answer(self) -> bool:
         with clock.at(self.library.moment):
-            if self._answer_job() or self._answer_task() or self._answer_message():
+            if self._answer_job() or self._answer_task() or self._answer_message("message"):
                 self._collect()
                 return True
-        return self._fire_timer()
+        if self._fire_timer():
+            return True
+        with clock.at(self.library.moment):
+            done = self._answer_message("signal")
+            self._collect()
+        return done
 
     def _answer_job(self) -> bool:
         for (n, _), job in list(self.jobs.items()):
@@ -229,13 +237,13 @@ class Player:
                 if not self.auto or self.script.leaves_open(task.element):
                     continue
                 form = self.library.form(task.form_id)
-                values = forms.example(form, dict(self.runs[n].token(task.token).variables())) if form else {}
+                values = forms.example(form, dict(self.runs[n].token(task.token).variables()), evaluate=feel.evaluate) if form else {}
             self.runs[n].complete(task.token, values)
             return True
         return False
 
-    def _answer_message(self) -> bool:
-        for (n, wait), waiting in list(self.subscriptions.items()):
+    def _answer_message(self, kind: str) -> bool:
+        for (n, wait), waiting in [(place, waiting) for place, waiting in self.subscriptions.items() if waiting.kind == kind]:
             token = self.runs[n].find(wait.split(".")[0])
             says = self.script.says(waiting.name, waiting.element)
             # An event that merely listens beside other work happens only when the scenario says so.
@@ -261,8 +269,9 @@ class Player:
         while self.timers and not fired:
             due, _, n, timer = entry = heapq.heappop(self.timers)
             token = self.runs[n].find(timer.wait.split(".")[0])
-            listens = token is not None and token.armed and token.notes["armed"] != "race"
-            if not self.script.fires(timer.element, default=self.auto and not (listens and timer.round > 0)):
+            again = token is not None and token.armed and token.notes["armed"] != "race" and timer.round > 0
+            # A cycle beside other work goes on only while something else is still to come.
+            if not self.script.fires(timer.element, default=self.auto and (not again or bool(self.timers))):
                 held.append(entry)
                 continue
             self.library.moment = max(due, self.library.moment)
@@ -276,7 +285,8 @@ class Player:
     def _result(self) -> Played:
         played = self.played
         if self.runs and self.runs[0].scopes:
-            played.variables = dict(self.runs[0].root.data)
+            played.instances = [dict(run.root.data) for run in self.runs if run.scopes]
+            played.variables = played.instances[0]
         for scope in (scope for run in self.runs for scope in run.scopes.values()):
             for token in scope.live():
                 row = {"element": token.element.id, "type": token.element.type, "process": scope.compiled.model.id}
@@ -297,8 +307,12 @@ def play(
     *,
     auto: bool = False,
     max_steps: int = 10_000,
+    companions: Sequence[str] = (),
 ) -> Played:
-    """Plays a process of `files`. Without `process_id` the scenario's, else the only (or first executable) one."""
+    """Plays a process of `files`. Without `process_id` the scenario's, else the only (or first executable) one.
+
+    `companions` are ids of processes that run beside it from the beginning, as the other pools of a collaboration.
+    """
     script = scenario_ or scenario.Scenario()
     library = Library(files, script)
     wanted = process_id or script.process
@@ -307,7 +321,7 @@ def play(
         raise NotFound("There is no process in these files.")
     process = library.find(wanted, script.version_tag) if wanted else executable[0]
     player = Player(library, script, auto=auto)
-    return player.play(process, {**script.variables, **(variables or {})}, max_steps)
+    return player.play(process, {**script.variables, **(variables or {})}, max_steps, [library.find(id) for id in companions])
 
 
 def expand(paths: Sequence[str]) -> dict[str, bytes]:

@@ -272,6 +272,7 @@ class Run:
                 if token.id in token.scope.tasks and token.has_state(TaskState.READY):
                     steps += 1
                     self._run(token, steps)
+                    waits.fire_conditions(self)
             if not (self._merge_inclusive() or waits.fire_conditions(self)):
                 break
         self._find_deadlocks()

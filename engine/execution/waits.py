@@ -146,7 +146,11 @@ def fire_conditions(run: Run) -> bool:
         for token in list(scope.tasks.values()):
             if "condition" not in token.notes or token.notes.get("phase") == "leave" or token.id not in scope.tasks:
                 continue
-            true = feel.evaluate(token.notes["condition"], token.variables()) is True
+            try:
+                true = feel.evaluate(token.notes["condition"], token.variables()) is True
+            except ExpressionFailed as error:
+                run.fail(token, error)
+                continue
             rising = true and not token.notes["was"]
             token.notes["was"] = true
             if rising:

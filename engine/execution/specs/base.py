@@ -47,7 +47,8 @@ class ElementSpec(TaskSpec):
     def leave(self, token: Token) -> None:
         """Writes what came in, then takes the outgoing flows."""
         if "result" in token.notes:
-            self.write_result(token, token.notes["result"])
+            if "loop" not in token.notes:  # a loop's iterations have written theirs
+                self.write_result(token, token.notes["result"])
             del token.notes["result"]
         self.go_on(token)
 
@@ -63,13 +64,16 @@ class ElementSpec(TaskSpec):
         token.scope.run.take(token, self.choose(token))
 
     def choose(self, token: Token) -> list[Flow]:
-        """The outgoing flows to take: all without a condition, those whose condition holds, else the default."""
+        """The outgoing flows to take: those without a condition, those whose condition holds; the default when none holds."""
         flows = [token.scope.compiled.flow(id) for id in self.element.outgoing]
         if not any(flow.condition for flow in flows):
             return flows
-        truth = holding(token, (flow.condition for flow in flows))
-        chosen = [f for f, holds in zip(flows, truth, strict=True) if holds and f.id != self.element.default]
-        return chosen or self.default_flow(token)
+        asked = [flow for flow in flows if flow.id != self.element.default]
+        truth = holding(token, [flow.condition for flow in asked])
+        chosen = [flow for flow, holds in zip(asked, truth, strict=True) if holds]
+        if any(flow.condition for flow in chosen) or (chosen and self.element.default is None):
+            return chosen
+        return [*chosen, *self.default_flow(token)]
 
     def default_flow(self, token: Token) -> list[Flow]:
         """The default flow; Stuck when there is none."""
