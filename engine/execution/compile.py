@@ -56,7 +56,10 @@ class Compiled:
         return [
             e
             for e in inside
-            if not e.incoming and not e.attached_to and not e.triggered and not e.for_compensation
+            if not e.incoming
+            and not e.attached_to
+            and not e.triggered
+            and not e.for_compensation
             and not (e.events and e.events[0].kind == "link" and e.type == "intermediateCatchEvent")
         ]
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.db import new_id
-from engine.errors import BpmnError, ConnectorFailed, Conflict, NotFound, Refused
+from engine.errors import BpmnError, Conflict, ConnectorFailed, NotFound, Refused
 from engine.execution import messages
 from engine.execution.connectors import Call
 from engine.execution.run import Run

@@ -15,7 +15,8 @@ from engine import clock
 from engine.errors import CarelaneError, InvalidModel, NotFound, Problem
 from engine.execution import feel, scenario
 from engine.execution.compile import Compiled, compile_process
-from engine.execution.dmn import decide, read as read_decisions
+from engine.execution.dmn import decide
+from engine.execution.dmn import read as read_decisions
 from engine.execution.effects import Closed, Effect, JobOpened, Recorded, Subscribed, TaskOpened, TimerSet
 from engine.execution.run import Run
 from engine.execution.stub import stub_process
@@ -77,7 +78,9 @@ class Library:
         found = [d for d, m in self.models.items() if m.id == process_id and (version_tag is None or m.version_tag == version_tag)]
         if not found:
             known = ", ".join(sorted({m.id for m in self.models.values()})) or "none"
-            raise NotFound(f"There is no process {process_id!r}{f' tagged {version_tag!r}' if version_tag else ''} in these files; there are: {known}.")
+            raise NotFound(
+                f"There is no process {process_id!r}{f' tagged {version_tag!r}' if version_tag else ''} in these files; there are: {known}."
+            )
         return found[-1]
 
     def called(self, called: CalledElement, variables: Mapping[str, Any], caller: str) -> str:
@@ -227,7 +230,11 @@ class Player:
         for definition, model in list(self.library.models.items()):
             for element in model.inside(None):
                 starts = element.type == "startEvent" or element.instantiate
-                if starts and any(e.kind == job.kind and e.name == job.type for e in element.events) and not (reached and job.kind == "message"):
+                if (
+                    starts
+                    and any(e.kind == job.kind and e.name == job.type for e in element.events)
+                    and not (reached and job.kind == "message")
+                ):
                     self._begin(definition, {}, element.id, payload)
 
     def _answer_task(self) -> bool:
@@ -333,5 +340,3 @@ def expand(paths: Sequence[str]) -> dict[str, bytes]:
         files = sorted(p for p in path.rglob("*") if p.suffix in (".bpmn", ".dmn", ".form")) if path.is_dir() else [path]
         found.update((str(file), file.read_bytes()) for file in files)
     return found
-
-

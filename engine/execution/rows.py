@@ -142,7 +142,12 @@ class Rows:
             self.session.execute(delete(Subscription).where(*here))
         if self.closed["incident"]:
             self._resolve(self.closed["incident"])
-        tables = ((Task, self.tasks.values()), (Job, self.jobs.values()), (Subscription, self.subs.values()), (Incident, self.incidents.values()))
+        tables = (
+            (Task, self.tasks.values()),
+            (Job, self.jobs.values()),
+            (Subscription, self.subs.values()),
+            (Incident, self.incidents.values()),
+        )
         for table, rows in (*tables, (Event, self.events)):
             if rows:
                 self.session.connection().execute(insert(table.__table__), list(rows))

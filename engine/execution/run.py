@@ -59,9 +59,7 @@ class Run:
         """The process's own scope."""
         return next(iter(self.scopes.values()))
 
-    def open_scope(
-        self, owner: Token | None, kind: str, compiled: Compiled, definition: str, body: str | None, data: dict[str, Any]
-    ) -> Scope:
+    def open_scope(self, owner: Token | None, kind: str, compiled: Compiled, definition: str, body: str | None, data: dict[str, Any]) -> Scope:
         """A new scope under `owner`."""
         scope = Scope(self, self._next_id("s"), kind, compiled, definition, body)
         scope.data = data
@@ -358,7 +356,7 @@ class Run:
 
     def fire(self, wait: str, payload: Mapping[str, Any] | None = None, due: datetime | None = None) -> bool:
         """What `wait` waited for has happened; False when it waits no more."""
-        token = self.find(wait.split(".")[0])
+        token = self.find(wait.split(".", maxsplit=1)[0])
         if token is None:
             return False
         waits.fire(token, wait, payload or {}, due)

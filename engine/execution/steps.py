@@ -16,8 +16,8 @@ from engine import clock
 from engine.errors import NotFound, Refused, Stale
 from engine.execution import state
 from engine.execution.environment import Deployed
-from engine.execution.run import Run
 from engine.execution.rows import Rows
+from engine.execution.run import Run
 from engine.execution.tables import Instance, Message, Task
 from engine.execution.values import decode
 

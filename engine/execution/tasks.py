@@ -141,8 +141,17 @@ def _taken(task: Task) -> str:
 def _note(session: Session, task: Task, kind: str, user: str) -> None:
     """A row of the record about the task itself; the instance does not move."""
     entered = session.scalars(select(Event).where(Event.instance_id == task.instance_id, Event.token == task.token).order_by(Event.id)).first()
-    about = {name: getattr(entered, name) for name in ("process_id", "version", "element_type", "scope", "via", "role", "tag", "arm")} if entered else {}
-    row = {"process_id": task.process_id, "version": 0, **about, "element_id": task.element_id, "token": task.token, "department": task.department}
+    about = (
+        {name: getattr(entered, name) for name in ("process_id", "version", "element_type", "scope", "via", "role", "tag", "arm")}
+        if entered
+        else {}
+    )
+    row = {
+        "process_id": task.process_id,
+        "version": 0,
+        **about,
+        "element_id": task.element_id,
+        "token": task.token,
+        "department": task.department,
+    }
     session.add(Event(instance_id=task.instance_id, at=clock.now(), kind=kind, actor=user, **row))
-
-

@@ -6,15 +6,17 @@ import logging
 import os
 import socket
 import uuid
-from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from threading import Event as Stop
+from threading import Lock
 
+from apscheduler.schedulers.background import BackgroundScheduler
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.db import write_lock
-from engine.errors import BpmnError, CarelaneError, ConnectorFailed, Conflict, NotFound, Stale
+from engine.errors import BpmnError, CarelaneError, Conflict, ConnectorFailed, NotFound, Stale
 from engine.execution import connectors, jobs, messages
 from engine.execution.connectors import Call
 from engine.execution.tables import Job
@@ -31,6 +33,8 @@ class Worker:
         self.sessions = sessions
         self.lease = timedelta(seconds=settings.lease_seconds)
         self.threads = settings.worker_threads
+        self._busy: set[str] = set()
+        self._filling = Lock()
         self.owner = f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:6]}"
 
     def run_once(self) -> int:
@@ -41,22 +45,48 @@ class Worker:
         return len(taken)
 
     def run_forever(self, stop: Stop, idle: float = 0.5) -> None:
-        """Works until `stop` is set. Calls run in threads; a lease that runs out gives its job to another worker."""
-        with ThreadPoolExecutor(self.threads, "carelane-call") as pool:
-            busy: set[Future[None]] = set()
-            while not stop.is_set():
-                busy = {future for future in busy if not future.done()}
-                free = self.threads - len(busy)
-                taken = self._claim(limit=free) if free else []
-                busy |= {pool.submit(self.do, job) for job in taken}
-                if not taken:
-                    stop.wait(idle)
+        """Works until `stop` is set: APScheduler looks for due jobs every `idle` seconds and carries them in its threads.
+
+        The `job` table stays the truth: what APScheduler holds may be lost at any moment, a lease that runs out gives the
+        job to another worker.
+        """
+        pools = {"default": {"type": "threadpool", "max_workers": 2}, "calls": {"type": "threadpool", "max_workers": self.threads}}
+        scheduler = BackgroundScheduler(executors=pools, job_defaults={"misfire_grace_time": None, "coalesce": True}, timezone=UTC)
+        scheduler.add_job(self._fill, "interval", [scheduler], seconds=idle, max_instances=1, next_run_time=datetime.now(UTC))
+        scheduler.add_job(self._tidy, "interval", seconds=60, max_instances=1)
+        scheduler.start()
+        try:
+            stop.wait()
+        finally:
+            scheduler.shutdown(wait=True)
+
+    def _fill(self, scheduler: BackgroundScheduler) -> None:
+        """Gives each idle thread a due job; each thread comes back here when it is done."""
+        with self._filling:
+            free = self.threads - len(self._busy)
+            taken = self._claim(limit=free) if free > 0 else []
+            self._busy |= {job.id for job in taken}
+        for job in taken:
+            scheduler.add_job(self._carry, args=[scheduler, job], executor="calls")
+
+    def _carry(self, scheduler: BackgroundScheduler, job: Job) -> None:
+        try:
+            self.do(job)
+        finally:
+            self._busy.discard(job.id)
+            if scheduler.running:
+                self._fill(scheduler)
+
+    def _tidy(self) -> None:
+        with self.sessions() as session:
+            write_lock(session)
+            messages.expire(session)
+            session.commit()
 
     def _claim(self, limit: int) -> list[Job]:
         try:
             with self.sessions() as session:
                 write_lock(session)
-                messages.expire(session)
                 taken = jobs.claim(session, self.owner, limit, self.lease)
                 session.commit()
                 return taken
@@ -98,13 +128,13 @@ class Worker:
         except CarelaneError as error:
             raise ConnectorFailed(str(error), kind="permanent") from error
 
-    def _settle(self, job: Job, write: object) -> None:
+    def _settle(self, job: Job, write: Callable[[Session], object]) -> None:
         """Writes the outcome; a clash with another step of the same instance is tried again at once, at no cost."""
         for attempt in range(STALE_TRIES):
             with self.sessions() as session:
                 write_lock(session)
                 try:
-                    write(session)  # type: ignore[operator]
+                    write(session)
                     session.commit()
                     return
                 except Stale:

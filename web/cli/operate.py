@@ -21,7 +21,11 @@ from engine.settings import Settings
 from web.cli.output import as_json, print_json, print_rows, refuse
 
 LISTS: dict[str, tuple[Any, tuple[str, ...], str]] = {
-    "instances": (Instance, ("id", "process_id", "version", "state", "business_key", "ticket", "department", "arm", "started", "ended"), "started"),
+    "instances": (
+        Instance,
+        ("id", "process_id", "version", "state", "business_key", "ticket", "department", "arm", "started", "ended"),
+        "started",
+    ),
     "tasks": (Task, ("id", "name", "role", "assignee", "state", "priority", "ticket", "department", "due", "created"), "created"),
     "incidents": (Incident, ("id", "instance_id", "element_id", "kind", "state", "message", "created"), "created"),
     "jobs": (Job, ("id", "kind", "type", "state", "element_id", "attempts", "attempts_left", "due", "error"), "due"),

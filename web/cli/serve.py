@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from types import FrameType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,6 +20,7 @@ from engine.db import open_engine, sessions
 from engine.execution import environment, feel
 from engine.execution.worker import Worker
 from engine.settings import Settings
+from integrations.hl7.listener import Listener
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,4 +103,6 @@ def run_worker(settings: Settings) -> None:
     signal.signal(signal.SIGINT, ask)
     engine = open_engine(settings)
     prepare(settings, engine)
+    listener = Listener(sessions(engine), settings, {"host": settings.host, "port": settings.mllp_port})
+    Thread(target=listener.run, args=(stop,), name="mllp", daemon=True).start()
     Worker(sessions(engine), settings).run_forever(stop)

@@ -128,5 +128,3 @@ def _priority(value: Any) -> int:
         return max(0, min(100, int(value)))
     except (TypeError, ValueError) as error:
         raise ExpressionFailed(f"The priority {value!r} is no number from 0 to 100.") from error
-
-

@@ -1,0 +1,59 @@
+"""Checks and deploys with everything that the engine knows: the linter's rules with FEEL, decisions, forms and connectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+import forms
+from engine.errors import InvalidModel, Problem
+from engine.execution import connectors, dmn, feel, starts
+from engine.models import deploy as deploying
+from engine.models import lint
+from engine.models.deploy import Deployed
+
+
+def check(
+    files: Mapping[str, bytes],
+    *,
+    context: Mapping[str, bytes] | None = None,
+    known: Callable[[str, str], bool] | None = None,
+) -> list[Problem]:
+    """Every problem of diagrams, decisions and forms, as deploying would find them.
+
+    `context` are neighbouring files that may be referred to; `known(kind, key)` says what is deployed already. Without it,
+    references to what is not given are warnings.
+    """
+    return lint.check(
+        files,
+        context=context,
+        feel=feel.check_syntax,
+        decisions=_decisions,
+        forms=_forms,
+        known=known,
+        connectors=connectors.known() or None,
+    )
+
+
+def deploy(session: Session, files: Mapping[str, bytes] | Path, *, by: str, comment: str = "") -> Deployed:
+    """Checks and deploys files (or a folder) together, and lets their start events listen; raises InvalidModel."""
+    deployed = deploying.deploy(session, files, by=by, comment=comment, check=check)
+    for definition in deployed.created("process"):
+        starts.refresh(session, definition)
+    return deployed
+
+
+def _decisions(content: bytes, file: str) -> list[Problem]:
+    try:
+        dmn.read(content, file)
+    except InvalidModel as error:
+        return error.problems
+    return []
+
+
+def _forms(content: bytes, file: str) -> list[Problem]:
+    return [
+        Problem(f"form-{p.rule}", f"{p.path}: {p.message}", p.fix, p.component or None, "form", "error", file) for p in forms.problems(content)
+    ]
