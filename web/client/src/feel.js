@@ -1,7 +1,8 @@
 // FEEL and DMN inside the server's V8 isolate. Python calls `carelane(request)` with JSON text and gets JSON text.
 import { setClock } from './feel/clock.js';
-import { compile, takeWarnings } from './feel/compiling.js';
+import { compile } from './feel/compiling.js';
 import { decide, isKept, keep } from './feel/decisions.js';
+import { takeWarnings } from './feel/interpret.js';
 import { namesOf, syntaxErrors, variablesOf } from './feel/parsing.js';
 import { decode, encode } from './feel/values.js';
 

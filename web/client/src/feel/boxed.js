@@ -1,6 +1,7 @@
 // Boxed expressions: literal, context, list, relation, invocation, function, conditional, filter, iterator, decision table.
 import { FeelFunction, isFunction, isRange } from 'feelin';
 
+import { isComplaint } from './builtins.js';
 import { compile } from './compiling.js';
 import { namesOf } from './parsing.js';
 import { decisionTable } from './tables.js';
@@ -91,13 +92,18 @@ function boxedInvocation({ called, bindings, id }, scope, run) {
   const target = boxed(called, scope, run);
   const bound = Object.fromEntries(bindings.map(({ name, expression }) => [name, boxed(expression, scope, run)]));
   if (!isFunction(target)) {
-    if (typeof target === 'function') return new FeelFunction(target, target.$args ?? []).invoke(bound);
     run.warn('NO_FUNCTION_FOUND', 'What is invoked is not a function', id);
     return null;
   }
   const unknown = Object.keys(bound).find((name) => !target.parameterNames.includes(name));
-  if (unknown === undefined) return target.invoke(bound);
+  if (unknown === undefined) return settled(target.invoke(bound), run, id);
   run.warn('FUNCTION_INVOCATION_FAILURE', `The function has no parameter ${unknown}`, id);
+  return null;
+}
+
+function settled(value, run, id) {
+  if (!isComplaint(value)) return value;
+  run.warn(value.warning, value.template, id);
   return null;
 }
 

@@ -4,14 +4,13 @@ import { parser, trackVariables } from 'lezer-feel';
 const LIMIT = 2000;
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
 const trees = new Map();
-const configure = parser.configure.bind(parser);
 
 /** The syntax tree of a text that may read the given names (see `namesOf`). */
 export function tree(top, text, names) {
   const key = `${top}\n${names.odd ? names.key : ''}\n${text}`;
   const known = trees.get(key);
   if (known) return known;
-  const made = configure({ top, contextTracker: trackVariables(names.odd ? names.shape : {}) }).parse(text);
+  const made = parser.configure({ top, contextTracker: trackVariables(names.odd ? names.shape : {}) }).parse(text);
   if (trees.size >= LIMIT) trees.clear();
   trees.set(key, made);
   return made;

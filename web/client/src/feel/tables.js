@@ -1,7 +1,9 @@
 // Decision tables: all hit policies of DMN (8.2.11).
 import { boxed, DecisionError, literal, passes } from './boxed.js';
+import { equal } from './compare.js';
 import { allowed } from './types.js';
-import { same } from './same.js';
+
+const same = (a, b) => equal(a, b) === true;
 
 /** The result of a decision table. */
 export function decisionTable(table, scope, run) {

@@ -118,8 +118,8 @@ export class Types {
 function fitBuiltIn(value, name) {
   const fits = BUILT_IN[name];
   if (fits(value)) return value;
-  if (Array.isArray(value)) return value.length === 1 ? fitBuiltIn(value[0], name) : MISFIT;
   if (name === 'list') return [value];
+  if (Array.isArray(value)) return value.length === 1 && !Array.isArray(value[0]) ? fitBuiltIn(value[0], name) : MISFIT;
   if (name === 'date and time' && value instanceof FeelDate) {
     return new FeelDateTime(value.value.toPlainDateTime(new Temporal.PlainTime()), 'UTC');
   }

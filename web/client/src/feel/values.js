@@ -2,38 +2,23 @@
 //   {"@date": iso} {"@time": iso} {"@datetime": iso} {"@duration": iso} {"@months": n}
 //   {"@range": [start, end, startIncluded, endIncluded]}   {"@context": [[key, value], …]} when a key begins with "@"
 // engine/execution/feel/values.py is the other half.
-import { duration, FeelRange, isFunction, isRange, parseDate, parseDateTime, parseTime } from 'feelin';
-import { FeelDate, FeelDateTime, FeelDuration, FeelTime } from 'feelin';
-import { Temporal } from 'temporal-polyfill';
+import { FeelDate, FeelDateTime, FeelDuration, FeelTime, isFunction, isRange } from 'feelin';
 
-const REFERENCE = Temporal.PlainDate.from('1970-01-01');
+import { BUILTINS } from './builtins.js';
+import { rangeOf } from './ranges.js';
+import { months, nanoseconds, ofMonths, textOf } from './temporal.js';
+
+const reader = (name) => (text) => BUILTINS.get(name).fn(text);
 
 const READERS = {
-  '@date': parseDate,
-  '@time': parseTime,
-  '@datetime': parseDateTime,
-  '@duration': duration,
-  '@months': (months) => new FeelDuration(Temporal.Duration.from({ months }), true),
+  '@date': reader('date'),
+  '@time': reader('time'),
+  '@datetime': reader('date and time'),
+  '@duration': reader('duration'),
+  '@months': ofMonths,
   '@range': ([start, end, startIncluded, endIncluded]) => rangeOf(decode(start), decode(end), startIncluded, endIncluded),
   '@context': (entries) => Object.fromEntries(entries.map(([key, value]) => [key, decode(value)])),
 };
-
-/** A FEEL range of any bounds; null stands for no bound. */
-export function rangeOf(start, end, startIncluded = true, endIncluded = true) {
-  return new FeelRange({
-    start, end, 'start included': startIncluded, 'end included': endIncluded, valueType: typeOf(start ?? end),
-  });
-}
-
-/** The name that feelin gives the value's type inside ranges. */
-export function typeOf(value) {
-  if (typeof value === 'number' || typeof value === 'string') return typeof value;
-  if (value instanceof FeelDate) return 'date';
-  if (value instanceof FeelTime) return 'time';
-  if (value instanceof FeelDateTime) return 'date time';
-  if (value instanceof FeelDuration) return 'duration';
-  return null;
-}
 
 /** Turns what Python sent into FEEL values. */
 export function decode(value) {
@@ -54,9 +39,9 @@ export function encode(value, lost) {
     default:
   }
   if (Array.isArray(value)) return value.map((item) => encode(item, lost));
-  if (value instanceof FeelDate) return { '@date': value.iso };
-  if (value instanceof FeelTime) return { '@time': value.iso };
-  if (value instanceof FeelDateTime) return { '@datetime': value.iso };
+  if (value instanceof FeelDate) return { '@date': textOf(value) };
+  if (value instanceof FeelTime) return { '@time': textOf(value) };
+  if (value instanceof FeelDateTime) return { '@datetime': textOf(value) };
   if (value instanceof FeelDuration) return encodeDuration(value);
   if (isRange(value)) {
     return { '@range': [encode(value.start, lost), encode(value.end, lost), value['start included'], value['end included']] };
@@ -68,6 +53,5 @@ export function encode(value, lost) {
 }
 
 function encodeDuration(value) {
-  if (value.yearsMonths) return { '@months': Math.trunc(value.value.total({ unit: 'month', relativeTo: REFERENCE })) };
-  return { '@duration': value.value.total({ unit: 'microsecond', relativeTo: REFERENCE }) };
+  return value.yearsMonths ? { '@months': months(value) } : { '@duration': Number(nanoseconds(value)) / 1000 };
 }

@@ -1,0 +1,472 @@
+// From syntax tree to closure. A text is compiled once: the closure takes a scope and gives a value. The tree is lezer-feel's
+// (the grammar of the editors), values and most built-in functions are feelin's; feelin's own interpreter is not used because
+// it builds its closures anew for each evaluation, which costs twenty times as much, and filters outside the item's scope.
+import { FeelFunction, isFunction, isRange } from 'feelin';
+
+import { OPERATORS } from './arithmetic.js';
+import { BUILTINS, isComplaint } from './builtins.js';
+import { equal, order, typeOf } from './compare.js';
+import { typeTest } from './instance.js';
+import { define, entry, inner } from './names.js';
+import { contains, rangeOf } from './ranges.js';
+import { property } from './temporal.js';
+import { escaped } from './text.js';
+
+/** A unary test that is no range: `= 5`, `!= 5`. */
+class Test {
+  constructor(holds) {
+    this.holds = holds;
+  }
+}
+
+let noted = [];
+
+/** What was swallowed since the last call: [type, message, from, to, text]. */
+export function takeWarnings() {
+  const taken = noted;
+  noted = [];
+  return taken;
+}
+
+/** The closure of a tree of `top` Expression or UnaryTests. */
+export function interpret(root, text) {
+  return new Compilation(text).compile(root);
+}
+
+const partsOf = (node) => {
+  const parts = [];
+  for (let part = node.firstChild; part; part = part.nextSibling) if (!part.name.endsWith('Comment')) parts.push(part);
+  return parts;
+};
+
+class Compilation {
+  constructor(text) {
+    this.text = text;
+  }
+
+  compile(node) {
+    const compiler = COMPILERS[node.name];
+    if (!compiler) throw new Error(`${node.name} is not understood`);
+    return compiler.call(this, partsOf(node), node);
+  }
+
+  textOf(node) {
+    return this.text.slice(node.from, node.to);
+  }
+
+  /** A name's parts with one space between them. */
+  nameOf(node) {
+    return partsOf(node).map((part) => this.textOf(part)).join(' ') || this.textOf(node);
+  }
+
+  warn(node, type, message) {
+    if (noted.length < 100) noted.push([type, message, node.from, node.to, this.text]);
+    return null;
+  }
+
+  /** The value, or null with a warning when it is a built-in's complaint. */
+  settled(value, node) {
+    if (value === undefined) return null;
+    if (!isComplaint(value)) return value;
+    return this.warn(node, value.warning, value.template.replace(/\{(\w+)\}/g, (_, key) => shown(value.values[key])));
+  }
+}
+
+function shown(value) {
+  return typeof value === 'string' ? `"${value}"` : ['number', 'boolean'].includes(typeof value) ? String(value) : typeOf(value);
+}
+
+const COMPILERS = {
+  Expression([body]) {
+    return this.compile(body);
+  },
+  ParenthesizedExpression([, body]) {
+    return this.compile(body);
+  },
+  null: () => () => null,
+  NumericLiteral(_, node) {
+    const value = Number(this.textOf(node));
+    return () => value;
+  },
+  BooleanLiteral(_, node) {
+    const value = this.textOf(node) === 'true';
+    return () => value;
+  },
+  StringLiteral(_, node) {
+    const value = escaped(this.textOf(node).slice(1, -1));
+    return () => value;
+  },
+  '?': () => (scope) => ('?' in scope ? scope['?'] ?? null : null),
+  VariableName(_, node) {
+    const name = this.nameOf(node);
+    const builtin = BUILTINS.get(name);
+    return (scope) => {
+      if (name in scope && scope[name] !== undefined) return scope[name];
+      return builtin ?? this.warn(node, 'NO_VARIABLE_FOUND', `Variable '${name}' not found`);
+    };
+  },
+  SpecialFunctionName(_, node) {
+    const builtin = BUILTINS.get(this.textOf(node).replace(/\s+/g, ' '));
+    return () => builtin ?? null;
+  },
+  List(parts) {
+    const items = parts.slice(1, -1).map((part) => this.compile(part));
+    return (scope) => items.map((item) => item(scope));
+  },
+  Context: compileContext,
+  PathExpression: compilePath,
+  FilterExpression: compileFilter,
+  FunctionInvocation([called, , given], node) {
+    const target = this.compile(called);
+    const parameters = given?.name.endsWith('Parameters') ? this.compile(given) : () => [];
+    return (scope) => invoke(this, node, target(scope), parameters(scope));
+  },
+  PositionalParameters(parts) {
+    const values = parts.map((part) => this.compile(part));
+    return (scope) => values.map((value) => value(scope));
+  },
+  NamedParameters(parts) {
+    const named = parts.map((part) => {
+      const [name, value] = partsOf(part);
+      return [this.nameOf(partsOf(name)[0] ?? name), this.compile(value)];
+    });
+    return (scope) => Object.fromEntries(named.map(([name, value]) => [name, value(scope)]));
+  },
+  DateTimeLiteral([first, , given], node) {
+    if (first.name === 'AtLiteral') {
+      const literal = this.compile(partsOf(first)[0]);
+      return (scope) => this.settled(BUILTINS.get('@').invoke([literal(scope)]), node);
+    }
+    const target = BUILTINS.get(this.textOf(first).replace(/\s+/g, ' '));
+    const parameters = given?.name.endsWith('Parameters') ? this.compile(given) : () => [];
+    return (scope) => invoke(this, node, target, parameters(scope));
+  },
+  FunctionDefinition: compileFunction,
+  FunctionBody([body]) {
+    return this.compile(body);
+  },
+  IfExpression([, condition, , then, , otherwise]) {
+    const [test, yes, no] = [this.compile(condition), this.compile(then), otherwise ? this.compile(otherwise) : () => null];
+    return (scope) => (test(scope) === true ? yes(scope) : no(scope));
+  },
+  ForExpression: compileFor,
+  QuantifiedExpression: compileQuantified,
+  Disjunction: junction(true),
+  Conjunction: junction(false),
+  Comparison: compileComparison,
+  ArithmeticExpression: compileArithmetic,
+  InstanceOfExpression([value, , , type]) {
+    const [subject, test] = [this.compile(value), typeTest(type, this.text)];
+    return (scope) => test(subject(scope));
+  },
+  SimplePositiveUnaryTest(parts, node) {
+    if (parts.length === 1) return this.compile(parts[0]);
+    const [operator, operand] = [this.textOf(parts[0]), this.compile(parts[1])];
+    return (scope) => simpleTest(this, node, operator, operand(scope));
+  },
+  Interval([open, low, , high, close], node) {
+    const [start, end] = [this.compile(low), this.compile(high)];
+    const [startIncluded, endIncluded] = [this.textOf(open) === '[', this.textOf(close) === ']'];
+    return (scope) => {
+      const [from, to] = [start(scope), end(scope)];
+      const range = rangeOf(from, to, from !== null && startIncluded, to !== null && endIncluded);
+      if (range === null) return this.warn(node, 'INVALID_TYPE', 'The ends of the range do not go together');
+      if (from === null || to === null) Object.defineProperty(range, 'unsure', { value: true });
+      return range;
+    };
+  },
+  PositiveUnaryTest([test]) {
+    return this.compile(test);
+  },
+  PositiveUnaryTests(parts) {
+    const tests = parts.map((part) => this.compile(part));
+    return (scope) => tests.map((test) => test(scope));
+  },
+  UnaryTests: compileUnaryTests,
+  Wildcard: () => () => true,
+};
+
+function compileContext(parts) {
+  const entries = parts.slice(1, -1).map((part) => {
+    const [key, value] = partsOf(part);
+    const named = partsOf(key)[0] ?? key;
+    const name = named.name === 'StringLiteral' ? escaped(this.textOf(named).slice(1, -1)) : this.nameOf(named);
+    return [name, this.compile(value), key];
+  });
+  return (scope) => {
+    const result = {};
+    const nested = inner(scope);
+    for (const [name, value, node] of entries) {
+      if (Object.hasOwn(result, name)) return this.warn(node, 'INVALID_ARGUMENTS', `The entry '${name}' is there twice`);
+      const given = value(nested);
+      define(result, name, given);
+      Object.assign(nested, { [name]: given });
+    }
+    return result;
+  };
+}
+
+function compilePath([target, , path], node) {
+  const value = this.compile(target);
+  const name = this.nameOf(path);
+  const one = (holder) => {
+    const found = member(holder, name);
+    if (found !== undefined) return found;
+    return typeOf(holder) === 'context'
+      ? this.warn(node, 'NO_CONTEXT_ENTRY_FOUND', `Key '${name}' not found`)
+      : this.warn(node, 'NO_PROPERTY_FOUND', `Property '${name}' not found in ${typeOf(holder)}`);
+  };
+  return (scope) => {
+    const holder = value(scope);
+    return Array.isArray(holder) ? holder.map(one) : one(holder);
+  };
+}
+
+const RANGE_PARTS = ['start', 'end', 'start included', 'end included'];
+
+function member(holder, name) {
+  const type = typeOf(holder);
+  if (type === 'context') return entry(holder, name);
+  if (type === 'range') return RANGE_PARTS.includes(name) ? holder[name] : undefined;
+  return type === 'null' ? undefined : property(holder, name);
+}
+
+function compileFilter([target, , filter]) {
+  const [value, test] = [this.compile(target), this.compile(filter)];
+  return (scope) => {
+    const found = value(scope);
+    if (found === null) return null;
+    const items = Array.isArray(found) ? found : [found];
+    if (!items.length) return typeof test(inner(scope, { item: null })) === 'number' ? null : [];
+    const kept = [];
+    for (const item of items) {
+      const result = test(inner(scope, typeOf(item) === 'context' ? { item, ...item } : { item }));
+      if (typeof result === 'number') return items[result < 0 ? items.length + result : result - 1] ?? null;
+      if (result === true || ((result instanceof Test || isRange(result)) && holds(result, item) === true)) kept.push(item);
+    }
+    return kept;
+  };
+}
+
+function invoke(compilation, node, target, given) {
+  if (isFunction(target)) return compilation.settled(target.invoke(given), node);
+  return compilation.warn(node, 'NO_FUNCTION_FOUND', 'What is called is not a function');
+}
+
+function compileFunction(parts, node) {
+  const formal = parts.find((part) => part.name === 'FormalParameters');
+  const parameters = (formal ? partsOf(formal) : []).map((part) => {
+    const [name, type] = partsOf(part);
+    return { name: this.nameOf(partsOf(name)[0] ?? name), fits: type ? typeTest(type, this.text) : null };
+  });
+  const names = parameters.map(({ name }) => name);
+  if (parts.some((part) => part.name === 'external')) {
+    return () => new FeelFunction(() => this.warn(node, 'UNSUPPORTED', 'Functions outside FEEL are not evaluated'), names);
+  }
+  const body = this.compile(parts.at(-1));
+  return (scope) => new FeelFunction((...given) => {
+    if (given.length < names.length || given.includes(undefined)) {
+      return this.warn(node, 'FUNCTION_INVOCATION_FAILURE', `The function takes ${names.length} arguments`);
+    }
+    const misfit = parameters.find(({ fits }, at) => fits && given[at] !== null && !fits(given[at]));
+    if (misfit) return this.warn(node, 'INVALID_TYPE', `The argument ${misfit.name} is of another type`);
+    return body(inner(scope, Object.fromEntries(names.map((name, at) => [name, given[at]]))));
+  }, names);
+}
+
+/** Iterations nest from left to right, each seeing the variables before it. */
+function compileIterations(compilation, clause) {
+  return partsOf(clause).map((part) => {
+    const [name, , context] = partsOf(part);
+    const [first, , last] = partsOf(context).map((bound) => (bound.name === '..' ? null : compilation.compile(bound)));
+    return { name: compilation.nameOf(name), items: last ? (scope) => steps(first(scope), last(scope)) : (scope) => itemsOf(first(scope)) };
+  });
+}
+
+function itemsOf(value) {
+  if (Array.isArray(value)) return value;
+  if (value === null) return null;
+  if (!isRange(value)) return [value];
+  const items = steps(value.start, value.end);
+  if (items === null) return null;
+  if (!value['end included']) items.pop();
+  return value['start included'] ? items : items.slice(1);
+}
+
+function steps(start, end) {
+  const items = [];
+  if (Number.isInteger(start) && Number.isInteger(end)) {
+    for (let at = start; start <= end ? at <= end : at >= end; at += start <= end ? 1 : -1) items.push(at);
+    return items;
+  }
+  const way = typeOf(start) === 'date' ? order(start, end) : null;
+  if (way === null) return null;
+  for (let at = start; order(at, end) !== -way || way === 0; at = new start.constructor(at.value.add({ days: -way }))) {
+    items.push(at);
+    if (way === 0) break;
+  }
+  return items;
+}
+
+/** Calls `visit` with each combination's scope until it returns true; null when there is nothing to iterate over. */
+function iterate(iterations, scope, visit, at = 0) {
+  if (at === iterations.length) return visit(scope);
+  const items = iterations[at].items(scope);
+  if (items === null) return null;
+  for (const item of items) {
+    const done = iterate(iterations, inner(scope, { [iterations[at].name]: item }), visit, at + 1);
+    if (done !== false) return done;
+  }
+  return false;
+}
+
+function compileFor([, clause, , body]) {
+  const iterations = compileIterations(this, clause);
+  const result = this.compile(body);
+  return (scope) => {
+    const partial = [];
+    const done = iterate(iterations, inner(scope, { partial }), (nested) => {
+      partial.push(result(nested));
+      return false;
+    });
+    return done === null ? null : partial;
+  };
+}
+
+function compileQuantified([quantifier, clause, , condition]) {
+  const wanted = quantifier.name === 'some';
+  const iterations = compileIterations(this, clause);
+  const test = this.compile(condition);
+  return (scope) => {
+    let unknown = false;
+    const done = iterate(iterations, scope, (nested) => {
+      const result = test(nested);
+      if (typeof result !== 'boolean') unknown = true;
+      return result === wanted;
+    });
+    if (done === null) return null;
+    return done ? wanted : unknown ? null : !wanted;
+  };
+}
+
+/** Three-valued `or` (decided by true) and `and` (decided by false). */
+function junction(decisive) {
+  return function compileJunction([left, , right]) {
+    const [a, b] = [this.compile(left), this.compile(right)];
+    return (scope) => {
+      const first = a(scope);
+      if (first === decisive) return decisive;
+      const second = b(scope);
+      if (second === decisive) return decisive;
+      return first === !decisive && second === !decisive ? !decisive : null;
+    };
+  };
+}
+
+const COMPARISONS = {
+  '<': (found) => found < 0, '<=': (found) => found <= 0, '>': (found) => found > 0, '>=': (found) => found >= 0,
+};
+
+function compare(compilation, node, operator, a, b) {
+  if (operator === '=' || operator === '!=') {
+    const result = equal(a, b);
+    if (result === null) compilation.warn(node, 'NOT_COMPARABLE', `${typeOf(a)} and ${typeOf(b)} cannot be compared`);
+    return result === null ? null : result === (operator === '=');
+  }
+  const found = order(a, b);
+  if (found !== null) return COMPARISONS[operator](found);
+  return compilation.warn(node, 'NOT_COMPARABLE', `${typeOf(a)} and ${typeOf(b)} cannot be compared`);
+}
+
+function compileComparison(parts, node) {
+  const value = this.compile(parts[0]);
+  const operator = this.textOf(parts[1]);
+  if (operator === 'between') {
+    const [low, high] = [this.compile(parts[2]), this.compile(parts[4])];
+    return (scope) => {
+      const [a, b, c] = [value(scope), order(value(scope), low(scope)), order(value(scope), high(scope))];
+      return a === null || b === null || c === null ? null : b >= 0 && c <= 0;
+    };
+  }
+  if (operator === 'in') {
+    const single = parts[2].name !== '(';
+    const tests = this.compile(single ? parts[2] : parts[3]);
+    return (scope) => isIn(value(scope), single ? [tests(scope)] : tests(scope));
+  }
+  const right = this.compile(parts[2]);
+  return (scope) => compare(this, node, operator, value(scope), right(scope));
+}
+
+/** Three-valued membership: one that holds decides, else one that cannot be said leaves it unknown. */
+function isIn(value, tests) {
+  let unknown = false;
+  for (const test of tests) {
+    if (test === null && value !== null && tests.length === 1) return null;
+    const result = holds(test, value);
+    if (result === true) return true;
+    if (result === null && (test instanceof Test || isRange(test) || Array.isArray(test))) unknown = true;
+  }
+  return unknown ? null : false;
+}
+
+/** Whether a value meets a test: a range, a unary test, a list that holds it, or an equal value. */
+function holds(test, value) {
+  if (test instanceof Test) return test.holds(value);
+  if (isRange(test)) return isRange(value) ? equal(test, value) === true || BUILTINS.get('includes').fn(test, value) : contains(test, value);
+  if (!Array.isArray(test)) return equal(test, value);
+  if (equal(test, value) === true) return true;
+  return isIn(value, test.map((item) => (Array.isArray(item) ? new Test((given) => equal(item, given) === true) : item)));
+}
+
+function simpleTest(compilation, node, operator, operand) {
+  if (operator === '=' || operator === '!=') return new Test((value) => compare(compilation, node, operator, value, operand));
+  if (operand === null) return new Test(() => null);
+  const range = operator[0] === '<'
+    ? rangeOf(null, operand, false, operator === '<=')
+    : rangeOf(operand, null, operator === '>=', false);
+  return range ?? compilation.warn(node, 'INVALID_TYPE', `There is no order among values like ${typeOf(operand)}`);
+}
+
+function compileArithmetic(parts, node) {
+  const complain = (values) => this.warn(node, 'INVALID_TYPE', `${values.map(typeOf).join(' and ')} do not go with ${this.textOf(node)}`);
+  if (parts.length === 2) {
+    const operand = this.compile(parts[1]);
+    return (scope) => {
+      const value = operand(scope);
+      const result = OPERATORS.negate(value);
+      return result === undefined ? complain([value]) : result;
+    };
+  }
+  const [left, right, operator] = [this.compile(parts[0]), this.compile(parts[2]), OPERATORS[this.textOf(parts[1])]];
+  return (scope) => {
+    const [a, b] = [left(scope), right(scope)];
+    const result = operator(a, b);
+    return result === undefined ? complain([a, b]) : result;
+  };
+}
+
+/** A cell: any of its tests holds. A test that speaks of `?` holds when it is true, others are compared with the value. */
+function compileUnaryTests(parts) {
+  const negate = parts[0].name === 'not';
+  const list = negate ? parts[2] : parts[0];
+  if (list.name === 'Wildcard') return () => () => true;
+  const tests = partsOf(list).map((part) => [this.compile(part), mentionsValue(part)]);
+  return (scope) => (value) => {
+    const met = tests.some(([test, own]) => {
+      const result = test(scope);
+      if (own || (typeof result === 'boolean' && typeof value !== 'boolean')) return result === true || (own && isTestOf(result, value));
+      return holds(result, value) === true;
+    });
+    return met !== negate;
+  };
+}
+
+const isTestOf = (result, value) => (result instanceof Test || isRange(result)) && holds(result, value) === true;
+
+function mentionsValue(node) {
+  let found = false;
+  node.cursor().iterate((part) => {
+    if (part.name === '?') found = true;
+  });
+  return found;
+}
