@@ -8,6 +8,7 @@ from flask.typing import ResponseReturnValue
 from engine.db import write_lock
 from engine.errors import Stale
 from web.db import db
+from web.records.keep import keep_reads
 
 TRIES = 4  # the first and three more, when another step was faster on the same instance
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -23,10 +24,7 @@ class EdgeFlask(Flask):
     def dispatch_request(self) -> ResponseReturnValue:
         """Runs the view; commits what a writing view did, rolls back everything else."""
         if request.method in SAFE:
-            try:
-                return self.make_response(super().dispatch_request())
-            finally:
-                db.session.rollback()
+            return self._read_once()
         for left in reversed(range(TRIES)):
             try:
                 return self._write_once()
@@ -34,6 +32,16 @@ class EdgeFlask(Flask):
                 if not left:
                     raise
         raise AssertionError("unreachable")
+
+    def _read_once(self) -> ResponseReturnValue:
+        try:
+            response = self.make_response(super().dispatch_request())
+        finally:
+            db.session.rollback()
+        if response.status_code < 400 and (reads := g.pop("reads", None)):
+            keep_reads(db.session(), reads)
+            db.session.commit()
+        return response
 
     def _write_once(self) -> ResponseReturnValue:
         try:

@@ -27,8 +27,8 @@ babel = Babel()
 def init(app: Flask, settings: Settings) -> None:
     """Compiles the catalogues into the var directory and tells Babel how to choose."""
     target = (settings.var_dir / "translations").resolve()
-    for language in LANGUAGES:
-        _compile(language, target)
+    for code in LANGUAGES:
+        _compile(code, target)
     app.config["BABEL_DEFAULT_LOCALE"] = "en"  # msgids are English
     app.config["BABEL_DEFAULT_TIMEZONE"] = settings.clinic_zone
     app.config["BABEL_TRANSLATION_DIRECTORIES"] = str(target)

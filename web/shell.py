@@ -31,7 +31,7 @@ NAVIGATION: tuple[tuple[str, Any, str], ...] = (
     ("studio.show", lazy_gettext("Studio"), "studio.view"),
     ("rollout.show", lazy_gettext("Rollout"), "rollout.view"),
     ("admin.accounts", lazy_gettext("People"), "admin.accounts"),
-    ("admin.records", lazy_gettext("Access record"), "admin.records"),
+    ("records.show", lazy_gettext("Access record"), "admin.records"),
     ("far_ends.show", lazy_gettext("Far ends"), "far_ends.play"),
 )
 

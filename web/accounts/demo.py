@@ -38,6 +38,9 @@ STAFF: list[tuple[str, str, str, list[tuple[str, str | None]]]] = [
 ]
 
 
+ROOMS = {"nurse": "1", "doctor": "3", "surgeon": "5", "paediatrician": "6", "lab": "11", "imaging": "12", "cashier": "20", "pharmacist": "21"}
+
+
 def seed_departments(session: Session) -> None:
     """Adds the departments that are missing."""
     there = set(session.scalars(select(Department.code)))
@@ -54,7 +57,7 @@ def seed(session: Session) -> None:
     missing = [person for person in STAFF if person[0] not in there]
     password = hashed(PASSWORD) if missing else None
     for login, zh, en, roles in missing:
-        account = Account(login=login, name_zh=zh, name_en=en, password=password, demo=True, email=f"{login}@clinic.example")
+        account = Account(login=login, name_zh=zh, name_en=en, password=password, demo=True, email=f"{login}@clinic.example", room=ROOMS.get(login))
         account.roles = [AccountRole(role=role, department=department) for role, department in roles]
         session.add(account)
     session.flush()

@@ -36,6 +36,7 @@ class Account(Base):
     password: Mapped[str | None] = mapped_column(String(200))  # argon2id; None: signs in through the provider only
     subject: Mapped[str | None] = mapped_column(String(200), unique=True)  # `sub` at the OpenID provider
     language: Mapped[str | None] = mapped_column(String(5))
+    room: Mapped[str | None] = mapped_column(String(20))  # where they see patients; shown on the public board
     shortcuts: Mapped[bool] = mapped_column(default=True)  # single-key shortcuts in the inbox
     active: Mapped[bool] = mapped_column(default=True)
     demo: Mapped[bool] = mapped_column(default=False)  # shown on the sign-in page of a demonstration

@@ -1,1 +1,1 @@
-
+"""Administration: people, their roles, departments."""

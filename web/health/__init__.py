@@ -1,1 +1,1 @@
-
+"""Is it alive, is it ready, how is it doing."""

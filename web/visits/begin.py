@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from engine.clock import now
 from engine.execution import instances
 from engine.execution.tables import Instance, Task
+from engine.rollout import routing
 from web.visits.tables import VisitCounter
 
 PROCESS = "outpatient_visit"
@@ -17,13 +18,13 @@ PROCESS = "outpatient_visit"
 
 def begin(session: Session, department: str | None, *, actor: str, zone: str) -> Instance:
     """Starts a walk-in visit on the version that the rollout routes this department to."""
-    tag, arm = _route(session, department)
+    route = routing.route(session, PROCESS, department)
     return instances.start(
         session,
         PROCESS,
         {"arrival": "walk_in"},
-        version_tag=tag,
-        arm=arm,
+        version_tag=route.version_tag,
+        arm=route.arm,
         business_key=next_number(session, zone),
         department=department,
         actor=actor,
@@ -52,12 +53,3 @@ def under_way(session: Session) -> dict[str, int]:
     """How many visits each department has running now."""
     query = select(Instance.department, func.count()).where(Instance.ended.is_(None), Instance.department.is_not(None))
     return {code: count for code, count in session.execute(query.group_by(Instance.department)) if code}
-
-
-def _route(session: Session, department: str | None) -> tuple[str | None, str | None]:
-    try:
-        from engine.rollout import routing
-    except ImportError:
-        return None, None
-    route = routing.route(session, PROCESS, department)
-    return route.version_tag, route.arm

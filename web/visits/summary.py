@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -66,7 +67,7 @@ def _facts(form: Form, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
     facts = []
     for component in form.inputs:
         value = dig(values, component.path)
-        if value is MISSING or is_empty(value) or value is False:
+        if value is MISSING or is_empty(value) or value is False or _is_id(value):
             continue
         widget = widgets()[component.type]
         if widget.holds == "rows":
@@ -79,6 +80,11 @@ def _facts(form: Form, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
     return tuple(facts)
 
 
+def _is_id(value: Any) -> bool:
+    """An id of ours tells staff nothing."""
+    return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{20}", value) is not None
+
+
 def _rows(value: Any) -> str:
     rows = value if isinstance(value, list) else []
-    return "; ".join(", ".join(str(cell) for cell in row.values() if not is_empty(cell)) for row in rows if isinstance(row, dict))
+    return "; ".join(", ".join(str(cell) for cell in row.values() if not is_empty(cell) and not _is_id(cell)) for row in rows if isinstance(row, dict))

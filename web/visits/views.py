@@ -28,7 +28,7 @@ from web.visits.timeline import timeline
 bp = Blueprint("visits", __name__, template_folder="templates")
 
 
-def visit_department(instance_id: str) -> str | None:
+def visit_department(instance_id: str, **_: str) -> str | None:
     """The department of a visit; NotFound when there is no such visit."""
     return instances.get(db.session(), instance_id).department
 
