@@ -51,7 +51,7 @@ def definition(node: Node, roots: Mapping[str, Node], note: Note) -> EventDefini
     if kind == "conditional":
         return EventDefinition("conditional", value=expression(text_of(child(node, "condition")), note), id=own)
     if kind == "link":
-        return EventDefinition("link", name=attribute(node, "name"), id=own)
+        return EventDefinition("link", name=_link(node, roots), id=own)
     if kind == "compensation":
         return EventDefinition(
             "compensation", activity=bare(attribute(node, "activityRef")), wait=flag(node, "waitForCompletion", True), id=own
@@ -80,6 +80,14 @@ def _named(kind: str, ref: str | None, roots: Mapping[str, Node], note: Note, ow
 def _resolve(ref: str | None, kind: str, roots: Mapping[str, Node]) -> Node | None:
     found = roots.get(bare(ref) or "")
     return found if found is not None and name_of(found) == kind else None
+
+
+def _link(node: Node, roots: Mapping[str, Node]) -> str | None:
+    """What a link is called: both ends alike. Where they refer to each other by id, the catching end's name or id counts."""
+    target = roots.get(bare(text_of(child(node, "target"))) or "", node)
+    if target is node and children(node, "source"):
+        return attribute(node, "id") or attribute(node, "name")
+    return attribute(target, "id") if target is not node else attribute(node, "name")
 
 
 def _timer(node: Node, note: Note) -> EventDefinition:

@@ -58,6 +58,22 @@ def gather(paths: Iterable[Path]) -> dict[str, bytes]:
     return found
 
 
+def imports(path: Path, found: dict[str, bytes] | None = None) -> dict[str, bytes]:
+    """The files beside `path` that it imports, and those that they import; what is elsewhere is not fetched."""
+    found = {} if found is None else found
+    try:
+        nodes = children(parse(path.read_bytes()), "import")
+    except InvalidModel:
+        return found
+    for node in nodes:
+        location = attribute(node, "location") or ""
+        target = path.parent / location
+        if location and "://" not in location and ".." not in target.parts and target.is_file() and location not in found:
+            found[location] = target.read_bytes()
+            imports(target, found)
+    return found
+
+
 def decisions(xml: bytes, file: str = "") -> list[Defined]:
     """The decisions of a DMN file; raises InvalidModel when it is not DMN."""
     root = parse(xml, file)

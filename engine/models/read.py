@@ -93,6 +93,7 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.roots = {n.get("id", ""): n for n in bpmn_children(document.root)}
+        self.roots |= {n.get("id", ""): n for n in document.root.iter(f"{{{BPMN}}}linkEventDefinition")}
         self.associations = [(bare(a.get("sourceRef")), bare(a.get("targetRef"))) for a in document.root.iter(f"{{{BPMN}}}association")]
 
     def process(self, node: Node) -> ProcessModel:
