@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 # Names that are personal wherever they appear, in our own variables and in FHIR
-PERSONAL = frozenset(
-    ("name", "patientName", "idCard", "medicalCard", "phone", "address", "birthDate", "allergies", "given", "family", "text")
-    + ("telecom", "line", "summary", "contentString", "valueString", "payload")
-)
+PERSONAL = frozenset((
+    "name", "patientName", "idCard", "medicalCard", "phone", "address", "birthDate", "allergies", "given", "family", "text",
+    "telecom", "line", "summary", "contentString", "valueString", "payload",
+))  # fmt: skip
 SECRET = re.compile(r"secret|password|token|api_?v?3?_?key|private|authorization", re.IGNORECASE)
 
 # Fields of HL7 segments that hold personal data (HL7 v2.5.1 chapters 3 and 6)

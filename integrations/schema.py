@@ -39,7 +39,7 @@ def about(
     default: Any = MISSING,
     choices: Choices | None = None,
     personal: bool = False,
-    help: tuple[str, str] = ("", ""),  # noqa: A002  the word that a reader of a declaration expects
+    help: tuple[str, str] = ("", ""),
 ) -> Any:
     """A dataclass field with its labels. `personal` fields are masked wherever a call is shown."""
     note = About(en, zh, choices or {}, personal, *help)

@@ -27,7 +27,7 @@ class Input:
     patient_id: str = about("Patient", "患者")
     visit_number: str = about("Visit number", "就诊号")
     payment_id: str = about("Payment", "支付单")
-    items: list[Item] = about("Items: code, name, amount in fen", "收费项目：编码、名称、金额（分）")
+    items: list[Item] = about("Items: code, name, amount in fen", "收费项目：编码、名称、金额（分）")  # noqa: RUF009  about() makes a field
 
 
 @dataclass(frozen=True)

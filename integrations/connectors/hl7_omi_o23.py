@@ -29,7 +29,7 @@ class Input:
     patient_id: str = about("Patient", "患者")
     visit_number: str = about("Visit number", "就诊号")
     order_id: str = about("Order", "医嘱号")
-    procedure: Procedure = about("Procedure: code, name, modality", "检查：编码、名称、设备类型")
+    procedure: Procedure = about("Procedure: code, name, modality", "检查：编码、名称、设备类型")  # noqa: RUF009  about() makes a field
     priority: str = about("Priority: routine, urgent, stat", "优先级：routine、urgent、stat", default="routine")
 
 

@@ -28,7 +28,7 @@ class Input:
     patient_id: str = about("Patient", "患者")
     visit_number: str = about("Visit number", "就诊号")
     order_id: str = about("Order", "医嘱号")
-    tests: list[Test] = about("Tests: code (LOINC), name", "检验项目：编码（LOINC）、名称")
+    tests: list[Test] = about("Tests: code (LOINC), name", "检验项目：编码（LOINC）、名称")  # noqa: RUF009  about() makes a field
     specimen: str | None = about("Specimen", "标本", default=None)
     priority: str = about("Priority: routine, urgent, stat", "优先级：routine、urgent、stat", default="routine")
 

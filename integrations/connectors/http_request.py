@@ -25,10 +25,10 @@ class Input:
 
     path: str = about("Path", "路径", help=("Below the connection's address.", "相对于连接地址。"))
     method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = about("Method", "方法", default="GET", choices=METHODS)
-    query: dict[str, Any] = about("Query parameters", "查询参数", default={})
-    headers: dict[str, str] = about("Headers", "请求头", default={})
-    body: Any = about("Body", "请求体", default=None, personal=True)
-    refused_statuses: list[int] = about("Statuses that are a refusal", "视为拒绝的状态码", default=[])
+    query: dict[str, Any] = about("Query parameters", "查询参数", default={})  # noqa: RUF009  about() makes a field
+    headers: dict[str, str] = about("Headers", "请求头", default={})  # noqa: RUF009  about() makes a field
+    body: Any = about("Body", "请求体", default=None, personal=True)  # noqa: RUF009  about() makes a field
+    refused_statuses: list[int] = about("Statuses that are a refusal", "视为拒绝的状态码", default=[])  # noqa: RUF009  about() makes a field
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Output:
     """The answer."""
 
     status: int = about("Status", "状态码")
-    body: Any = about("Body", "响应体", default=None, personal=True)
+    body: Any = about("Body", "响应体", default=None, personal=True)  # noqa: RUF009  about() makes a field
 
 
 @connector(

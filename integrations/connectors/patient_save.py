@@ -24,7 +24,7 @@ class Input:
     name: str = about("Name", "姓名", personal=True)
     patient_id: str | None = about("Patient", "患者", default=None)
     sex: Literal["male", "female", "other", "unknown"] = about("Sex", "性别", default="unknown", choices=SEXES)
-    birth_date: date | None = about("Birth date", "出生日期", default=None, personal=True)
+    birth_date: date | None = about("Birth date", "出生日期", default=None, personal=True)  # noqa: RUF009  about() makes a field
     id_card: str | None = about("ID card", "身份证号", default=None, personal=True)
     medical_card: str | None = about("Medical card", "就诊卡号", default=None, personal=True)
     phone: str | None = about("Phone", "电话", default=None, personal=True)

@@ -21,7 +21,7 @@ class Input:
     id_card: str | None = about("ID card", "身份证号", default=None, personal=True)
     medical_card: str | None = about("Medical card", "就诊卡号", default=None, personal=True)
     name: str | None = about("Name", "姓名", default=None, personal=True)
-    birth_date: date | None = about("Birth date", "出生日期", default=None, personal=True)
+    birth_date: date | None = about("Birth date", "出生日期", default=None, personal=True)  # noqa: RUF009  about() makes a field
     phone: str | None = about("Phone", "电话", default=None, personal=True)
     sex: str | None = about("Sex", "性别", default=None)
 
@@ -32,7 +32,7 @@ class Output:
 
     match: str = about("How sure", "匹配程度")  # certain, probable, possible, none
     patient_id: str | None = about("Patient, when certain", "患者（确定时）", default=None)
-    candidates: list[dict[str, Any]] = about("Candidates, best first", "候选患者", default=[], personal=True)
+    candidates: list[dict[str, Any]] = about("Candidates, best first", "候选患者", default=[], personal=True)  # noqa: RUF009  about() makes a field
     id_card_problem: str | None = about("What is wrong with the ID card", "身份证号的问题", default=None)
 
 

@@ -20,7 +20,7 @@ class Input:
 class Output:
     """Each department's load."""
 
-    departments: list[dict[str, Any]] = about("Departments: code, waiting, minutes", "各科室：代码、等候人数、预计分钟", default=[])
+    departments: list[dict[str, Any]] = about("Departments: code, waiting, minutes", "各科室：代码、等候人数、预计分钟", default=[])  # noqa: RUF009  about() makes a field
 
 
 @connector("queue.load", title=("How busy departments are", "各科室繁忙程度"), group=("Clinic", "门诊"), icon="ticket")

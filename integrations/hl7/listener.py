@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine.db import write_lock
 from engine.errors import CarelaneError
 from engine.settings import Settings
+from integrations.connections import book
 from integrations.hl7 import inbound, mllp
 
 logger = structlog.get_logger(__name__)
@@ -128,3 +129,18 @@ def _server_context(address: Mapping[str, Any]) -> ssl.SSLContext | None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(str(address["client_ca_file"]))
     return context
+
+
+def listen(sessions: sessionmaker[Session], settings: Settings, stop: threading.Event) -> None:
+    """Serves every started inbound MLLP connection of the book until `stop` is set; without one, the port of the settings."""
+    with sessions() as session:
+        rows = [row for row in book.listed(session) if row.kind == "mllp_listener" and row.state == "started"]
+        where = [(row.name, dict(row.address)) for row in rows] or [("mllp", {"host": "127.0.0.1", "port": settings.mllp_port})]
+    threads = [
+        threading.Thread(target=Listener(sessions, settings, address, name).run, args=(stop,), name=f"mllp-{name}", daemon=True)
+        for name, address in where
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()

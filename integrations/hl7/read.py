@@ -20,7 +20,7 @@ _CHARSETS = {  # HL7 table 0211
 
 
 class Unreadable(CarelaneError):
-    """This is no HL7 v2 message."""
+    """Not an HL7 v2 message."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""The demo's connections: every far end is a simulator on this machine."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from engine.settings import Settings
+from integrations.connections import book
+from integrations.simulators.ports import APP, HOST, MERCHANT, MERCHANT_SERIAL, PLATFORM_SERIAL, Ports, keys, ports
+
+_TITLES = {
+    "his": {"en": "Hospital information system", "zh": "医院信息系统"},
+    "lis": {"en": "Laboratory system", "zh": "检验系统"},
+    "ris": {"en": "Radiology system", "zh": "影像系统"},
+    "mllp": {"en": "Inbound HL7", "zh": "HL7 接收"},
+    "wechat": {"en": "WeChat Pay", "zh": "微信支付"},
+    "alipay": {"en": "Alipay (simulated gateway)", "zh": "支付宝（模拟网关）"},
+    "card": {"en": "Bank card (simulated gateway)", "zh": "银行卡（模拟网关）"},
+    "insurance": {"en": "Insurance (simulated gateway)", "zh": "医保（模拟网关）"},
+    "partner": {"en": "Partner hospital", "zh": "合作医院"},
+}
+
+
+def connect(session: Session, settings: Settings, where: Ports | None = None) -> None:
+    """Adds or renews the demo's connections. The caller commits."""
+    at, secret = where or ports(settings), keys(settings)
+    for name in ("his", "lis", "ris"):
+        address = {
+            "host": HOST,
+            "port": getattr(at, name),
+            "timeout": 10,
+            "idempotent": True,
+            "application": name.upper(),
+            "facility": "HOSPITAL",
+        }
+        book.put(session, name, "mllp", address=address, title=_TITLES[name])
+    book.put(session, "mllp", "mllp_listener", address={"host": HOST, "port": settings.mllp_port}, direction="in", title=_TITLES["mllp"])
+    book.put(
+        session, "wechat", "wechat", direction="both", title=_TITLES["wechat"],
+        address={
+            "url": f"http://{HOST}:{at.payment}", "timeout": 10, "idempotent": True, "mchid": MERCHANT, "appid": APP, "serial": MERCHANT_SERIAL,
+            "platform_serial": PLATFORM_SERIAL, "notify_url": f"{settings.public_url}/hooks/wechat",
+        },
+        secrets={"private_key": secret.merchant_private, "platform_public_key": secret.platform_public, "api_v3_key": secret.api_v3_key},
+    )  # fmt: skip
+    for name in ("alipay", "card", "insurance"):
+        address = {
+            "url": f"http://{HOST}:{at.payment}", "prefix": f"/gateway/{name}", "timeout": 10, "idempotent": True,
+            "notify_url": f"{settings.public_url}/hooks/{name}",
+        }  # fmt: skip
+        book.put(session, name, "gateway", address=address, secrets={"shared_key": secret.shared_key}, direction="both", title=_TITLES[name])
+    book.put(
+        session, "partner", "fhir", direction="both", title=_TITLES["partner"],
+        address={"url": f"http://{HOST}:{at.partner}", "path": "/fhir", "timeout": 10, "idempotent": True},
+        secrets={"token": secret.partner_token, "inbound_token": secret.inbound_token},
+    )  # fmt: skip
