@@ -196,7 +196,7 @@ class _Reader:
         key = node.get("id", "")
         shadow = self.element(node, None, (None, None))
         script: dict[str, Any] = {}
-        if kind == "scriptTask":
+        if kind == "scriptTask" and not shadow.script:
             script = {"script": extensions.feel(text_of(child(node, "script"))), "script_format": attribute(node, "scriptLanguage")}
         into, out = f"{key}_in", f"{key}_out"
         task = replace(shadow, id=f"{key}_task", type=kind, incoming=(into,), outgoing=(out,), **script)

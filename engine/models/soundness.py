@@ -16,14 +16,19 @@ from engine.models.elements import Element, ProcessModel
 MOST_POSITIONS = 4000
 WIDEST_CHOICE = 5
 
-Position = frozenset[tuple[str, int]]  # flow id → how many tokens it holds
+Marking = frozenset[tuple[str, int]]  # flow id → how many tokens it holds
+Position = tuple[Marking, bool]  # …, and whether an event chose the way here
 
 
 @dataclass
 class Explored:
-    """What came of the game on one level."""
+    """What came of the game on one level.
+
+    `stuck` waits for ever after some decision of the process itself; `exposed` only when a certain event happens.
+    """
 
     stuck: list[Element] = field(default_factory=list)
+    exposed: list[Element] = field(default_factory=list)
     multiplied: list[Element] = field(default_factory=list)
     complete: bool = True
 
@@ -57,7 +62,7 @@ class _Game:
         self.conditioned = {f.id for f in self.flows.values() if f.condition}
         self.borders: dict[str, list[Element]] = {}
         for element in self.elements.values():
-            if element.type == "boundaryEvent" and element.attached_to:
+            if element.type == "boundaryEvent" and element.attached_to and element.outgoing:
                 self.borders.setdefault(element.attached_to, []).append(element)
         self.upstream = {e: self._upstream(e) for e in self.elements if self._joins_some(self.elements[e])}
         self.result = Explored()
@@ -82,7 +87,8 @@ class _Game:
 
     def play(self) -> Explored:
         seen: set[Position] = set()
-        todo = [p for start in self.elements.values() if self._begins(start) for p in self._leave(start, {})]
+        todo = [p for start in self.elements.values() if self._begins(start) for p in self._leave(start, {}, event=False)]
+        ended = False
         while todo:
             position = todo.pop()
             if position in seen:
@@ -90,7 +96,11 @@ class _Game:
             seen.add(position)
             if len(seen) > MOST_POSITIONS:
                 return Explored(complete=False)
-            todo += self._next(dict(position))
+            ended = ended or not position[0]
+            todo += self._next(dict(position[0]), event=position[1])
+        if not ended:
+            self.result.stuck += [e for e in self.result.exposed if e not in self.result.stuck]
+        self.result.exposed = [e for e in self.result.exposed if e not in self.result.stuck]
         return self.result
 
     def _begins(self, element: Element) -> bool:
@@ -100,58 +110,57 @@ class _Game:
         alone = element.triggered or element.for_compensation or element.type == "boundaryEvent"
         return not has_start and not element.incoming and not alone and len(self.elements) > 1
 
-    def _next(self, marking: dict[str, int]) -> list[Position]:
+    def _next(self, marking: dict[str, int], *, event: bool) -> list[Position]:
         """The positions after each possible move; notes what is stuck when there is none."""
         moves: list[Position] = []
         for flow, count in marking.items():
             target = self.elements[self.flows[flow].target]
-            if count > 1 and target.type != "endEvent" and target not in self.result.multiplied:
+            if count > 1 and not event and target.type != "endEvent" and target not in self.result.multiplied:
                 self.result.multiplied.append(target)
             if count > 1:
                 return []  # what comes after would only repeat it
         for key in {self.flows[f].target for f in marking}:
-            moves += self._moves(self.elements[key], marking)
+            moves += self._moves(self.elements[key], marking, event=event)
         if not moves:
-            for key in {self.flows[f].target for f in marking}:
-                if self.elements[key] not in self.result.stuck:
-                    self.result.stuck.append(self.elements[key])
+            found = self.result.exposed if event else self.result.stuck
+            found += [e for e in (self.elements[k] for k in {self.flows[f].target for f in marking}) if e not in found]
         return moves
 
-    def _moves(self, element: Element, marking: dict[str, int]) -> Iterator[Position]:
+    def _moves(self, element: Element, marking: dict[str, int], *, event: bool) -> Iterator[Position]:
         held = [f for f in element.incoming if f in marking]
         if element.type == "parallelGateway":
             wanted = [f for f in element.incoming if f in self.flows]
             if len(held) == len(wanted):
-                yield from self._leave(element, _without(marking, wanted))
+                yield from self._leave(element, _without(marking, wanted), event=event)
         elif self._joins_some(element):
             coming = self.upstream[element.id] - set(element.incoming)
             if not any(f in coming for f in marking):
-                yield from self._leave(element, _without(marking, held))
+                yield from self._leave(element, _without(marking, held), event=event)
         else:
             for flow in held:
-                yield from self._leave(element, _without(marking, [flow]))
+                yield from self._leave(element, _without(marking, [flow]), event=event)
 
-    def _leave(self, element: Element, marking: dict[str, int]) -> Iterator[Position]:
+    def _leave(self, element: Element, marking: dict[str, int], *, event: bool) -> Iterator[Position]:
         """The positions after the element is done, for each way of leaving it."""
-        ends_all = element.type == "endEvent" and any(e.kind in ("terminate", "error", "cancel") for e in element.events)
-        if ends_all:
-            yield frozenset()
+        if element.type == "endEvent" and any(e.kind in ("terminate", "error", "cancel") for e in element.events):
+            yield frozenset(), event
             return
-        for ways in self._ways(element):
+        for ways, chosen in self._ways(element):
             after = dict(marking)
             for flow in ways:
                 after[flow] = after.get(flow, 0) + 1
-            yield frozenset(after.items())
+            yield frozenset(after.items()), event or chosen
 
-    def _ways(self, element: Element) -> Iterator[tuple[str, ...]]:
-        yield from self._choices(element)
-        borders = [b for b in self.borders.get(element.id, []) if b.outgoing]
-        for border in borders:
+    def _ways(self, element: Element) -> Iterator[tuple[tuple[str, ...], bool]]:
+        """Each way of leaving an element, with whether an event chooses it."""
+        by_event = element.type == "eventBasedGateway" and len(element.outgoing) > 1
+        yield from ((ways, by_event) for ways in self._choices(element))
+        for border in self.borders.get(element.id, []):
             for taken in self._choices(border):
                 if border.interrupting:
-                    yield taken
+                    yield taken, True
                 else:
-                    yield from (taken + usual for usual in self._choices(element))
+                    yield from ((taken + usual, True) for usual in self._choices(element))
 
     def _choices(self, element: Element) -> Iterator[tuple[str, ...]]:
         outs = tuple(f for f in element.outgoing if f in self.flows)
@@ -160,7 +169,7 @@ class _Game:
             outs = next((self._outs(c) for c in self.elements.values() if self._catches(c, names)), ())
         if element.type in ("exclusiveGateway", "eventBasedGateway", "complexGateway"):
             yield from ((f,) for f in outs) if outs else [()]
-        elif element.type == "inclusiveGateway" or any(f in self.conditioned for f in outs):
+        elif element.type == "inclusiveGateway" or (element.type != "parallelGateway" and any(f in self.conditioned for f in outs)):
             always = tuple(f for f in outs if f not in self.conditioned and f != element.default and element.type != "inclusiveGateway")
             yield from _subsets(always, tuple(f for f in outs if f not in always))
         else:

@@ -71,7 +71,8 @@ def condition_place(process: Process) -> Iterator[Finding]:
     for flow in process.flows.values():
         source = process.elements.get(flow.source)
         if flow.condition and source and source.type not in DECIDING and source.type not in ACTIVITIES:
-            yield Finding(flow, f"The flow out of the {source.type} {source.id} has a condition, which would never be looked at.")
+            severity: Severity | None = "warning" if source.type == "parallelGateway" else None
+            yield Finding(flow, f"The flow out of the {source.type} {source.id} has a condition, which is never looked at.", severity)
 
 
 @rule("condition-single", "Remove the condition, or add the flow for the other case.")

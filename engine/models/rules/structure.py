@@ -93,9 +93,11 @@ def endless(process: Process) -> Iterator[Finding]:
 def deadlock(process: Process) -> Iterator[Finding]:
     """No path waits for ever."""
     for level in process.levels():
-        for element in explore(process.model, level).stuck:
-            message = "It can wait for ever: not all of its incoming paths are always taken."
-            yield Finding(element, message, "error")
+        explored = explore(process.model, level)
+        for element in explored.stuck:
+            yield Finding(element, "It can wait for ever: not all of its incoming paths are always taken.", "error")
+        for element in explored.exposed:
+            yield Finding(element, "It waits for ever when an event takes another path than the one that leads here.", "warning")
 
 
 @rule("multiplied", "Join parallel paths with a parallel or inclusive gateway.", severity="warning")
