@@ -62,27 +62,42 @@ def unary_test(test: str, value: object, context: Mapping[str, object] | None = 
     return _value(text, answer)[0] is True
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a text says before it is evaluated: its syntax errors, the variables it surely reads, and those in filters."""
+
+    errors: tuple[str, ...]
+    names: frozenset[str]
+    filtered: frozenset[str]
+
+
 @lru_cache(maxsize=4096)
-def _parsed(text: str, top: str, known: tuple[str, ...]) -> tuple[tuple[str, ...], frozenset[str]]:
+def _reading(text: str, top: str, known: tuple[str, ...]) -> Reading:
     answer = _asked(text, {"action": "syntax", "text": text, "top": top, "known": known})
     errors = tuple(f"at character {start + 1}: {message}" for start, _, message in answer["errors"])
-    return errors, frozenset(answer["names"])
+    return Reading(errors, frozenset(answer["names"]), frozenset(answer["filtered"]))
+
+
+def reading(expression: str, known: Iterable[str] = (), *, unary: bool = False) -> Reading:
+    """The syntax errors and variables of an expression, or with `unary` of a decision table's cell.
+
+    `known` are variables whose names have spaces or signs in them: without them such names fall apart.
+    """
+    return _reading(body(expression), "UnaryTests" if unary else "Expression", tuple(sorted(known)))
 
 
 def check_syntax(expression: str, known: Iterable[str] = (), *, unary: bool = False) -> list[str]:
-    """The syntax errors, each with its position; none when the text parses.
-
-    `known` are variables whose names have spaces or signs in them; `unary` reads the text as a decision table's cell.
-    """
-    return list(_parsed(body(expression), "UnaryTests" if unary else "Expression", tuple(sorted(known)))[0])
+    """The syntax errors, each with its position; none when the text parses. See `reading` for the arguments."""
+    return list(reading(expression, known, unary=unary).errors)
 
 
 def names(expression: str, known: Iterable[str] = (), *, unary: bool = False) -> frozenset[str]:
-    """The variables that an expression reads, also functions of FEEL used by name; not those that it binds itself.
+    """The variables that an expression reads, not those that it binds itself nor FEEL's own functions.
 
     Names inside a filter count as read, because only at run time is it known whether they are the items' own.
     """
-    return _parsed(body(expression), "UnaryTests" if unary else "Expression", tuple(sorted(known)))[1]
+    found = reading(expression, known, unary=unary)
+    return found.names | found.filtered
 
 
 def body(expression: str) -> str:

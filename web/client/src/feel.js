@@ -1,4 +1,6 @@
 // FEEL and DMN inside the server's V8 isolate. Python calls `carelane(request)` with JSON text and gets JSON text.
+import { BUILTINS } from './feel/builtins.js';
+import { constantTests } from './feel/cells.js';
 import { setClock } from './feel/clock.js';
 import { compile } from './feel/compiling.js';
 import { decide, isKept, keep } from './feel/decisions.js';
@@ -18,8 +20,11 @@ const actions = {
   },
   syntax: ({ text, top, known }) => {
     const names = namesOf(Object.fromEntries(known.map((name) => [name, 1])));
-    return { errors: syntaxErrors(top, text, names), names: variablesOf(top, text, names) };
+    const errors = syntaxErrors(top, text, names);
+    const [read, filtered] = variablesOf(top, text, names).map((list) => list.filter((name) => !BUILTINS.has(name)));
+    return { errors, names: read, filtered };
   },
+  constants: ({ cells }) => cells.map((text) => constantTests(text)),
   decide: ({ key, models, node, inputs }) => {
     if (models) keep(key, models);
     if (!isKept(key)) return { unknown: true };

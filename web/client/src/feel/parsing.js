@@ -65,18 +65,31 @@ function spell(node) {
 
 const BINDERS = { InExpression: 'Name', FormalParameter: 'ParameterName', ContextEntry: 'Key' };
 
-/** The variables that a text reads and does not itself bind, in order of appearance. */
+/**
+ * The variables that a text reads and does not itself bind, in order of appearance. Those that stand in a filter come apart:
+ * they may be the items' own.
+ */
 export function variablesOf(top, text, names) {
-  const read = new Set();
+  const [read, filtered] = [new Set(), new Set()];
   const bound = new Set(['?', 'item', 'partial']);
   const root = tree(top, text, names);
-  const clean = (ref) => text.slice(ref.from, ref.to).replace(/`/g, '').replace(/\s+/g, ' ').trim();
+  const clean = (ref) => text.slice(ref.from, ref.to).replace(/\s+/g, ' ').trim();
+  let filters = 0;
   root.iterate({
     enter(ref) {
       const name = BINDERS[ref.name] && ref.node.getChild(BINDERS[ref.name]);
       if (name) bound.add(clean(name).replace(/^"|"$/g, ''));
+      return ref.name !== 'Type';
     },
   });
-  root.iterate({ enter(ref) { if (ref.name === 'VariableName' && !bound.has(clean(ref))) read.add(clean(ref)); } });
-  return [...read];
+  root.iterate({
+    enter(ref) {
+      if (ref.name === 'Type') return false;
+      if (ref.name === '[' && ref.node.parent.name === 'FilterExpression') filters++;
+      if (ref.name === ']' && ref.node.parent.name === 'FilterExpression') filters--;
+      if (ref.name === 'VariableName' && !bound.has(clean(ref))) (filters ? filtered : read).add(clean(ref));
+      return true;
+    },
+  });
+  return [[...read], [...filtered].filter((name) => !read.has(name))];
 }
