@@ -19,18 +19,27 @@ from engine.execution.compile import Compiled, compile_process
 from engine.models import deploy
 from engine.models.elements import CalledElement
 from engine.models.tables import Definition
+from engine.settings import Settings
 
 MOST_CACHED = 500
 _cache: dict[tuple[str, str], Any] = {}  # (what, definition id or content hash) → parsed
 _lock = Lock()
 T = TypeVar("T")
-_zone = ZoneInfo("Asia/Shanghai")
 
 
-def use_zone(zone: ZoneInfo) -> None:
-    """Sets the clinic's zone: what a timer without one means."""
-    global _zone
-    _zone = zone
+class _Configured:
+    settings = Settings()
+    zone = ZoneInfo(settings.clinic_zone)
+
+
+def configure(settings: Settings) -> None:
+    """Sets what runs go by: the clinic's zone (what a timer without one means), tries of a call, patience with messages."""
+    _Configured.settings, _Configured.zone = settings, ZoneInfo(settings.clinic_zone)
+
+
+def settings() -> Settings:
+    """The settings that runs go by."""
+    return _Configured.settings
 
 
 def cached(what: str, key: str, make: Callable[[], T]) -> T:
@@ -51,7 +60,7 @@ class Deployed:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.zone = _zone
+        self.zone = _Configured.zone
 
     def now(self) -> datetime:
         """The present instant."""

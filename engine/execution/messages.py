@@ -11,14 +11,13 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.db import new_id
-from engine.execution.environment import Deployed
+from engine.execution.environment import Deployed, settings
 from engine.execution.instances import start_definition
 from engine.execution.run import Run
 from engine.execution.steps import advance
 from engine.execution.tables import Instance, Message, Subscription
 from engine.execution.values import decode, encode
 
-DEFAULT_TTL = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +49,7 @@ def publish(
     now = clock.now()
     message = Message(
         id=new_id(), name=name, key=key, message_id=message_id, payload=encode(payload), received=now,
-        expires=now + (DEFAULT_TTL if ttl is None else ttl), state="waiting",
+        expires=now + (timedelta(minutes=settings().message_ttl_minutes) if ttl is None else ttl), state="waiting",
     )  # fmt: skip
     session.add(message)
     session.flush()

@@ -21,14 +21,13 @@ from engine.execution.effects import (
     TaskOpened,
     TimerSet,
 )
-from engine.execution.environment import Deployed, cached
+from engine.execution.environment import Deployed, cached, settings
 from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task
 from engine.execution.values import encode
 
 if TYPE_CHECKING:
     from engine.models.elements import Element
 
-DEFAULT_ATTEMPTS = 5
 OPEN_JOBS = ("ready", "running", "failed")
 
 
@@ -60,7 +59,7 @@ class Rows:
             case JobOpened():
                 self.jobs[effect.token] = self._job(effect, effect.token, effect.kind, self.now, f"{self.instance.id}:{effect.key}") | {
                     "type": effect.type, "headers": effect.headers, "input": encode(effect.input),
-                    "attempts_left": effect.retries or DEFAULT_ATTEMPTS,
+                    "attempts_left": effect.retries or settings().job_attempts,
                 }  # fmt: skip
             case TimerSet():
                 key = f"{self.instance.id}:{effect.wait}#{effect.round}"
@@ -100,7 +99,7 @@ class Rows:
         return {
             "id": new_id(), "kind": kind, "state": "ready", "instance_id": self.instance.id, "token": wait, "element_id": e.element,
             "process_id": self._place(e.process, e.element)[0], "type": "", "key": key, "input": None, "headers": {}, "due": due,
-            "created": self.now, "attempts": 0, "attempts_left": DEFAULT_ATTEMPTS, "priority": 50,
+            "created": self.now, "attempts": 0, "attempts_left": settings().job_attempts, "priority": 50,
         }  # fmt: skip
 
     def _incident(self, e: IncidentRaised) -> dict[str, Any]:
@@ -110,13 +109,17 @@ class Rows:
         }  # fmt: skip
 
     def _event(self, e: Recorded) -> dict[str, Any]:
-        process, version = cached("ref", e.process, lambda: (lambda d: (d.key, d.version))(self.env.definition(e.process)))
+        process, version = cached("ref", e.process, lambda: self._reference(e.process))
         row = self.instance
         return {
             "instance_id": row.id, "at": self.now, "kind": e.kind, "process_id": process, "version": version, "element_id": e.element,
             "element_type": e.element_type, "token": e.token, "scope": e.scope, "via": e.via, "role": e.role, "actor": self.actor,
             "tag": e.tag, "department": row.department, "arm": row.arm, "detail": None if e.detail is None else encode(e.detail),
         }  # fmt: skip
+
+    def _reference(self, definition: str) -> tuple[str, int]:
+        found = self.env.definition(definition)
+        return found.key, found.version
 
     def _close(self, e: Closed) -> None:
         how = "done" if e.done else "off"
@@ -150,7 +153,7 @@ class Rows:
         )
         for table, rows in (*tables, (Event, self.events)):
             if rows:
-                self.session.connection().execute(insert(table.__table__), list(rows))
+                self.session.connection().execute(insert(table), list(rows))
 
     def _update(self, table: Any, tokens: list[str], states: tuple[str, ...], **values: Any) -> None:
         if tokens:

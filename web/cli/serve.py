@@ -8,7 +8,6 @@ from pathlib import Path
 from threading import Event, Thread
 from types import FrameType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from alembic import command
@@ -28,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def prepare(settings: Settings, engine: Engine) -> None:
     """What each process does first: limits of FEEL, the clinic's zone, connectors."""
     feel.configure(settings)
-    environment.use_zone(ZoneInfo(settings.clinic_zone))
+    environment.configure(settings)
     integrations.load(sessions=sessions(engine), settings=settings)
 
 
