@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
 from sqlalchemy.orm import Session, sessionmaker
@@ -20,6 +21,7 @@ class _Runtime:
 
 
 _runtime = _Runtime()
+_joined: ContextVar[Session | None] = ContextVar("carelane_joined_session", default=None)
 
 
 def use(sessions: sessionmaker[Session], settings: Settings) -> None:
@@ -42,8 +44,22 @@ def sessions() -> sessionmaker[Session]:
 
 
 @contextmanager
+def within(session: Session) -> Iterator[None]:
+    """In this thread, connectors work inside `session` until the block ends; whoever owns it commits."""
+    token = _joined.set(session)
+    try:
+        yield
+    finally:
+        _joined.reset(token)
+
+
+@contextmanager
 def transaction() -> Iterator[Session]:
     """A short writing transaction of its own: commits at the end of the block, rolls back on an error."""
+    if (joined := _joined.get()) is not None:
+        yield joined
+        joined.flush()
+        return
     with sessions()() as session:
         write_lock(session)
         yield session
@@ -53,5 +69,8 @@ def transaction() -> Iterator[Session]:
 @contextmanager
 def reading() -> Iterator[Session]:
     """A short session that only reads."""
+    if (joined := _joined.get()) is not None:
+        yield joined
+        return
     with sessions()() as session:
         yield session

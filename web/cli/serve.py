@@ -93,6 +93,7 @@ def worker() -> None:
 def run_worker(settings: Settings) -> None:
     """The worker and the inbound listeners, until SIGTERM or SIGINT."""
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of each look at the table
     stop = Event()
 
     def ask(_signal: int, _frame: FrameType | None) -> None:

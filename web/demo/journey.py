@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import random
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 import forms
 from engine import clock
 from engine.errors import BpmnError, CarelaneError
-from engine.execution import feel, instances, jobs, messages, tasks
+from engine.execution import connectors, feel, instances, jobs, tasks
 from engine.execution.steps import advance
-from engine.execution.tables import Instance, Job, Subscription, Task
+from engine.execution.tables import Instance, Job, Task
 from integrations.simulators import instant
 from web.demo.roster import Roster
 
@@ -29,10 +29,6 @@ MINUTES = {  # how long a person of that role takes for one task: shortest, long
     "imaging_technician": (6.0, 18.0, 10.0), "cashier": (1.5, 6.0, 3.0), "pharmacist": (2.0, 8.0, 4.0),
     "referral_coordinator": (4.0, 15.0, 8.0),
 }  # fmt: skip
-DELAYS = {  # minutes until a message comes: shortest, longest, usual
-    "lab_result": (18.0, 55.0, 30.0), "imaging_result": (15.0, 50.0, 25.0), "payment_notified": (0.3, 2.5, 0.7),
-    "referral_update": (20.0, 180.0, 60.0),
-}  # fmt: skip
 
 
 class Stranded(CarelaneError):
@@ -42,8 +38,8 @@ class Stranded(CarelaneError):
 class Journey:
     """Plays one visit by its own events: people, answers, messages and timers, in the order of their time."""
 
-    def __init__(self, session: Session, roster: Roster, luck: random.Random) -> None:
-        self.session, self.roster, self.luck = session, roster, luck
+    def __init__(self, session: Session, roster: Roster, far: instant.FarEnds, luck: random.Random) -> None:
+        self.session, self.roster, self.far, self.luck = session, roster, far, luck
         self.agenda: list[tuple[datetime, int, str, str, Any]] = []
         self.order = itertools.count()
         self.known: set[str] = set()
@@ -72,7 +68,7 @@ class Journey:
     def _next(self) -> None:
         self.moment, _, kind, key, about = heapq.heappop(self.agenda)
         with clock.at(self.moment):
-            {"claim": self._claim, "task": self._complete, "timer": self._fire, "message": self._receive}[kind](key, about)
+            {"claim": self._claim, "task": self._complete, "timer": self._fire, "news": self._receive}[kind](key, about)
             self.session.flush()
             if self.row.state == "running":
                 self._look()
@@ -99,9 +95,8 @@ class Journey:
             self._at(start + timedelta(minutes=minutes), "task", task.id, who)
         for job in self._new(Job, Job.state == "ready", Job.kind == "timer"):
             self._at(job.due, "timer", job.id)
-        for waiting in self._new(Subscription, Subscription.kind == "message"):
-            if waiting.name in DELAYS:
-                self._at(self.moment + timedelta(minutes=self.luck.triangular(*DELAYS[waiting.name])), "message", waiting.id, waiting)
+        for news in self.far.due(datetime.max.replace(tzinfo=UTC)):
+            self._at(max(news.at, self.moment), "news", news.name, news)
 
     # -- what happens -------------------------------------------------------------------------------------------------
 
@@ -112,7 +107,8 @@ class Journey:
             jobs.fire_due(self.session, job, "past")
             return
         try:
-            output = dict(instant.answer(self.session, jobs.call_of(self.session, job), self.luck))
+            call = jobs.call_of(self.session, job)
+            output = dict(connectors.get(call.type).call(call))
         except BpmnError as error:
             jobs.fail(self.session, job, "past", error)
         else:
@@ -157,7 +153,5 @@ class Journey:
             token, due = job.token, job.due
             advance(self.session, self.row.id, lambda run: run.fire(token, {}, due), actor="timer", handled=[token])
 
-    def _receive(self, subscription_id: str, waiting: Subscription) -> None:
-        if self.session.get(Subscription, subscription_id, populate_existing=True) is not None:
-            payload = instant.message(self.session, waiting.name, waiting.key, self.luck)
-            messages.publish(self.session, waiting.name, waiting.key, payload, message_id=f"past-{subscription_id}", actor="past")
+    def _receive(self, _name: str, news: instant.News) -> None:
+        self.far.deliver(self.session, news)

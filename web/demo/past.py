@@ -23,6 +23,8 @@ from engine import clock
 from engine.db import open_engine, sessions, write_lock
 from engine.execution.tables import Instance
 from engine.settings import Settings
+from integrations import runtime
+from integrations.simulators import instant
 from web.cli.serve import prepare
 from web.demo.journey import Journey
 from web.demo.people import Patient, patients
@@ -86,7 +88,9 @@ def play(factory: sessionmaker[Session], settings: Settings) -> int:
         began = time.monotonic()
         with factory() as session:
             write_lock(session)
-            Journey(session, roster, random.Random(visit.number)).play(visit)  # noqa: S311
+            luck = random.Random(visit.number)  # noqa: S311
+            with runtime.within(session), instant.answering(luck.randrange(10**6)) as far:
+                Journey(session, roster, far, luck).play(visit)
             session.commit()
         played += 1
         if played % 50 == 0:
