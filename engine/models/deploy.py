@@ -61,7 +61,7 @@ def deploy(
     errors = [p for p in problems if p.severity == "error"]
     if errors:
         raise InvalidModel(errors)
-    gaps = {(p.file, p.element) for p in problems if p.rule in lint.PLACEHOLDERS}
+    gaps = {(p.file, p.element) for p in problems if p.rule in lint.PLACEHOLDERS or (p.rule in lint.RULES and lint.RULES[p.rule].running)}
     wanted = [v for file, content in contents.items() for v in _defines(file, content, gaps)]
     if not wanted:
         raise InvalidModel(
@@ -78,7 +78,7 @@ def _defines(file: str, content: bytes, gaps: set[tuple[str | None, str | None]]
     kind = kinds.kind_of(file, content)
     if kind == "process":
         for model in read(content, file):
-            if any((file, element) in gaps for element in model.elements):
+            if not model.executable and any((file, element) in gaps for element in model.elements):
                 continue
             chinese = model.properties.get("carelane:name:zh")
             names = {"en": model.name or model.id} | ({"zh": chinese} if chinese else {})
