@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
@@ -11,6 +14,7 @@ from web.db import db
 from web.records.keep import keep_reads
 
 TRIES = 4  # the first and three more, when another step was faster on the same instance
+View = TypeVar("View", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -23,7 +27,7 @@ class EdgeFlask(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Runs the view; commits what a writing view did, rolls back everything else."""
-        if request.method in SAFE:
+        if request.method in SAFE or getattr(self.view_functions.get(request.endpoint or ""), "outside", False):
             return self._read_once()
         for left in reversed(range(TRIES)):
             try:
@@ -52,6 +56,12 @@ class EdgeFlask(Flask):
             return response
         finally:
             db.session.rollback()
+
+
+def outside(view: View) -> View:
+    """Marks a writing view that changes nothing of ours: it asks another system, and must not hold the write lock meanwhile."""
+    view.outside = True  # type: ignore[attr-defined]
+    return view
 
 
 def commit_anyway() -> None:
