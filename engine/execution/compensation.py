@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from typing import Any
 
 from engine.execution.tokens import Scope, Token
@@ -10,17 +11,26 @@ from engine.execution.values import decode, encode
 
 def remember(token: Token) -> None:
     """Notes that this activity can be compensated, if its diagram says how."""
-    compiled = token.scope.compiled
+    scope = token.scope
+    compiled = scope.compiled
     for boundary in compiled.boundaries.get(token.element.id, ()):
         if boundary.events and boundary.events[0].kind == "compensation" and boundary.compensation_handler:
-            data = encode(dict(token.variables()))
-            token.scope.compensations.append({"activity": token.element.id, "handler": boundary.compensation_handler, "data": data})
+            if scope.compensations and scope.compensations[-1].get("by") == token.id:
+                scope.compensations.pop()  # its own handler stands for what its inside would have undone
+            data = encode(_passing(token))
+            scope.compensations.append({"activity": token.element.id, "handler": boundary.compensation_handler, "data": data})
+
+
+def _passing(token: Token) -> dict[str, Any]:
+    """The variables that will be gone when the handler runs: all but those of the process's own scope."""
+    scopes = [scope.data for scope in token.scope.visible() if scope.kind not in ("process", "call")]
+    return dict(ChainMap(token.data, *scopes))
 
 
 def keep_inner(scope: Scope, owner: Token) -> None:
     """A finished subprocess leaves its inner compensations to the scope around it, as one unit."""
     if scope.kind == "sub" and scope.compensations and owner.scope is not None:
-        owner.scope.compensations.append({"activity": owner.element.id, "inner": scope.compensations})
+        owner.scope.compensations.append({"activity": owner.element.id, "inner": scope.compensations, "by": owner.id})
 
 
 def throw(token: Token) -> bool:

@@ -44,6 +44,11 @@ class Compiled:
         """The inclusive gateways that merge."""
         return frozenset(e.id for e in self.model.elements.values() if e.type == "inclusiveGateway" and len(e.incoming) > 1)
 
+    @cached_property
+    def has_conditions(self) -> bool:
+        """Whether any event waits for a condition."""
+        return any(event.kind == "conditional" for e in self.model.elements.values() for event in e.events)
+
     def starts(self, body: str | None) -> list[Element]:
         """Where a body begins: its none start event, else its only start event, else what nothing leads to."""
         inside = list(self.model.inside(body))

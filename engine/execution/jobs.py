@@ -92,7 +92,7 @@ def fail(session: Session, job: Job, owner: str, error: ConnectorFailed | BpmnEr
 def pause(attempt: int) -> timedelta:
     """How long to wait before the next try: 5 s, doubled each time up to 300 s, with a fifth of jitter."""
     seconds = min(FIRST_PAUSE.total_seconds() * 2 ** max(attempt - 1, 0), LONGEST_PAUSE.total_seconds())
-    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))
+    return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter is no secret
 
 
 def _raise_incident(session: Session, job: Job, kind: str, message: str, actor: str) -> None:

@@ -49,14 +49,17 @@ def iteration_done(token: Token) -> None:
         count["active"] -= 1
         count["done"] += 1
         token.notes["counted"] = True
-    if loop.kind == "standard":
-        again = _goes_on(body, loop)
-    else:
-        again = count["done"] < count["n"] and not _complete_early(token, body, loop)
-    if not again:
+    if not _again(token, body, loop):
         _end(body, loop, but=token)
     elif not (loop.kind == "multi" and loop.parallel):
         _start(body, loop, body.notes["items"][count["next"]] if loop.kind == "multi" else None)
+
+
+def _again(token: Token, body: Token, loop: Loop) -> bool:
+    if loop.kind == "standard":
+        return _goes_on(body, loop)
+    count = body.notes["loop"]
+    return count["done"] < count["n"] and not _complete_early(token, body, loop)
 
 
 def _begin_standard(token: Token, loop: Loop) -> bool:

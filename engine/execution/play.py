@@ -316,7 +316,7 @@ def play(
     max_steps: int = 10_000,
     companions: Sequence[str] = (),
 ) -> Played:
-    """Plays a process of `files`. Without `process_id` the scenario's, else the only (or first executable) one.
+    """Plays a process of `files`. Without `process_id` the scenario's, else the first executable one that no other calls.
 
     `companions` are ids of processes that run beside it from the beginning, as the other pools of a collaboration.
     """
@@ -326,7 +326,9 @@ def play(
     executable = [d for d, m in library.models.items() if m.executable] or list(library.models)
     if not executable:
         raise NotFound("There is no process in these files.")
-    process = library.find(wanted, script.version_tag) if wanted else executable[0]
+    called = {e.called.process_id for model in library.models.values() for e in model.elements.values() if e.called}
+    outermost = next((d for d in executable if library.models[d].id not in called), executable[0])
+    process = library.find(wanted, script.version_tag) if wanted else outermost
     player = Player(library, script, auto=auto)
     return player.play(process, {**script.variables, **(variables or {})}, max_steps, [library.find(id) for id in companions])
 

@@ -11,15 +11,14 @@ from zoneinfo import ZoneInfo
 from SpiffWorkflow.util.task import TaskState
 
 from engine.errors import CarelaneError, ExpressionFailed, NotFound
-from engine.execution import compensation, throwing, waits
+from engine.execution import compensation, joins, throwing, waits
 from engine.execution.compile import Compiled
 from engine.execution.effects import Closed, Effects, IncidentCleared, IncidentRaised, JobOpened, Recorded
 from engine.execution.specs.base import Stuck
-from engine.execution.specs.gateways import ready_to_merge
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import CalledElement, Element, Flow
 
-MOST_STEPS = 20_000  # elements that one step may pass before it is taken for an endless circle
+MOST_STEPS = 100_000  # elements that one step may pass before it is taken for an endless circle
 
 
 class Environment(Protocol):
@@ -172,15 +171,19 @@ class Run:
         """Takes a token away with all that depends on it."""
         if token.id not in token.scope.tasks:
             return
-        for scope in [s for s in self.scopes.values() if s.owner == token.id]:
-            self.drop_scope(scope)
-        for other in [t for t in token.scope.tasks.values() if token.id in (t.notes.get("of"), t.notes.get("body"))]:
-            self.cancel(other)
+        self._cancel_dependents(token)
         self._close(token, done=False)
         if not token.armed and token.notes.get("entered"):
             self.record("cancelled", token)
         token.cancel()
         token.scope.remove(token)
+
+    def _cancel_dependents(self, token: Token) -> None:
+        """What lives only because `token` does: its scope, its listeners, its iterations, its compensation handlers."""
+        for scope in [s for s in self.scopes.values() if s.owner == token.id]:
+            self.drop_scope(scope)
+        for other in [t for t in token.scope.tasks.values() if t.depends_on(token.id)]:
+            self.cancel(other)
 
     def drop_scope(self, scope: Scope) -> None:
         """Cancels all that lives in a scope and forgets it."""
@@ -251,13 +254,9 @@ class Run:
             self.effects.add(Recorded(kind, here.definition, None, None, None, here.id, detail=detail))
             return
         e, notes = token.element, token.notes
-        role = notes.get("roles", [e.lane])
-        self.effects.add(
-            Recorded(
-                kind, token.scope.definition, e.id, e.type, token.id, token.scope.id, notes.get("via"),
-                role[0] if role else None, e.tag, detail,
-            )
-        )  # fmt: skip
+        roles = notes.get("roles")
+        role = (roles[0] if roles else None) if roles is not None else e.lane_role
+        self.effects.add(Recorded(kind, token.scope.definition, e.id, e.type, token.id, token.scope.id, notes.get("via"), role, e.tag, detail))
 
     # -- the loop -----------------------------------------------------------------------------------------------------
 
@@ -271,9 +270,9 @@ class Run:
                     steps += 1
                     self._run(token, steps)
                     waits.fire_conditions(self)
-            if not (self._merge_inclusive() or waits.fire_conditions(self)):
+            if not (joins.merge_inclusive(self) or waits.fire_conditions(self)):
                 break
-        self._find_deadlocks()
+        joins.find_deadlocks(self)
 
     def _run(self, token: Token, steps: int) -> None:
         scope = token.scope
@@ -281,17 +280,28 @@ class Run:
             token.notes["entered"] = True
             if token.task_spec.records_entry or token.element.tag:
                 self.record("entered", token)
+        local = dict(token.data)
         try:
             if steps > MOST_STEPS:
                 raise Stuck("endless", f"The process passed {MOST_STEPS} elements without waiting: it runs in a circle.")
             through = token.run()
-        except (CarelaneError, RecursionError) as error:
+        except CarelaneError as error:
+            if token.notes.get("phase") != "leave":
+                self._undo_entry(token, local)
             self.fail(token, error)
             return
         if through:
             self.record("completed", token, detail=token.notes.get("by"))
             scope.remove(token)
             self.settle(scope)
+
+    def _undo_entry(self, token: Token, local: dict[str, Any]) -> None:
+        """A token that failed while it entered begins anew when it is tried again: nothing of the attempt may stay."""
+        self._cancel_dependents(token)
+        self._close(token, done=False)
+        token.data = local
+        for note in ("open", "loop", "items", "out", "joined", "roles"):
+            token.notes.pop(note, None)
 
     def fail(self, token: Token, error: Exception) -> None:
         """The token stays where it is, as an incident."""
@@ -304,7 +314,7 @@ class Run:
 
     def settle(self, scope: Scope) -> None:
         """Ends a scope in which nothing lives any more."""
-        if scope.id not in self.scopes or scope.live():
+        if scope.id not in self.scopes or scope.lives():
             return
         owner = scope.owner_token()
         self.drop_scope(scope)
@@ -315,28 +325,6 @@ class Run:
             return
         compensation.keep_inner(scope, owner)
         self.resume(owner, scope.data)
-
-    def _merge_inclusive(self) -> bool:
-        for scope in self.scopes.values():
-            if not scope.compiled.has_inclusive:
-                continue
-            for token in scope.live():
-                if token.notes.get("joined") and token.element.id in scope.compiled.has_inclusive:
-                    if (merged := ready_to_merge(token)) is not None:
-                        for other in merged[1:]:
-                            self.merge(other)
-                        merged[0].notes.update(merged=True)
-                        merged[0].notes.pop("joined")
-                        self.enqueue(merged[0])
-                        return True
-        return False
-
-    def _find_deadlocks(self) -> None:
-        for scope in list(self.scopes.values()):
-            live = scope.live()
-            if live and all(t.notes.get("joined") and t.has_state(TaskState.STARTED) for t in live):
-                if not any(t.armed for t in scope.tasks.values()):
-                    self.fail(live[0], Stuck("deadlock", "The join waits for a token that can no longer come."))
 
     # -- what comes from outside --------------------------------------------------------------------------------------
 
@@ -376,11 +364,16 @@ class Run:
         token = self.token(id)
         if token.has_state(TaskState.ERROR):
             self.effects.add(IncidentCleared(id))
-            token.notes.pop("joined", None)
-            self.enqueue(token)
+            if token.armed:  # it only listens: what failed was looking at its condition
+                token.notes.pop("failed", None)
+                token._set_state(TaskState.STARTED)
+                self.dirty = True
+            else:
+                token.notes.pop("joined", None)
+                self.enqueue(token)
             self.drain()
 
     @property
     def over(self) -> bool:
         """True when nothing lives any more."""
-        return not any(scope.live() for scope in self.scopes.values())
+        return not any(scope.lives() for scope in self.scopes.values())

@@ -23,7 +23,7 @@ class Scenario:
     calls: dict[str, Any] = field(default_factory=dict)  # connector type or element id → output, {error: CODE}, or a list
     messages: dict[str, Any] = field(default_factory=dict)  # message name or element id → payload, list, or none
     children: dict[str, Any] = field(default_factory=dict)  # called process → its output, or {error: CODE}
-    timers: dict[str, str] = field(default_factory=dict)  # element id → fire or never
+    timers: dict[str, str | int] = field(default_factory=dict)  # element id → fire or never
     expect: dict[str, Any] = field(default_factory=dict)
     description: str = ""
     _used: dict[str, int] = field(default_factory=dict)

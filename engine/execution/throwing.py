@@ -22,15 +22,22 @@ def error(token: Token, code: str, message: str | None, variables: dict[str, Any
         if (start := _event_subprocess(scope, "error", code)) is not None:
             scope.run.start_event_subprocess(scope, *start, payload=variables, local=local)
             return True
-        owner = scope.owner_token()
+        owner = _around(scope)
         if owner is None:
             return False
-        owner = scope.run.body_of(owner)
         if (boundary := _boundary(owner, "error", code)) is not None:
             scope.run.interrupt(owner, boundary, variables, local)
             return True
         scope = owner.scope
     return False
+
+
+def _around(scope: Scope) -> Token | None:
+    """The activity that a scope is the inside of. An event subprocess throws out of the scope that it handles for."""
+    while scope.kind == "event" and scope.parent is not None:
+        scope = scope.parent
+    owner = scope.owner_token()
+    return None if owner is None else scope.run.body_of(owner)
 
 
 def error_end(token: Token, code: str | None) -> bool:
@@ -52,10 +59,9 @@ def escalation(token: Token, code: str | None) -> bool:
             _, event = start
             run.start_event_subprocess(scope, *start, payload=payload, local=local)
             return not event.interrupting
-        owner = scope.owner_token()
+        owner = _around(scope)
         if owner is None:
             break
-        owner = run.body_of(owner)
         if (boundary := _boundary(owner, "escalation", code)) is not None:
             if boundary.interrupting:
                 run.interrupt(owner, boundary, payload, local)
@@ -77,7 +83,7 @@ def cancel_transaction(token: Token) -> bool:
         scope.compensations = []
     if compensation.next_handler(token):
         return False
-    owner = scope.owner_token()
+    owner = _around(scope)
     boundary = _boundary(owner, "cancel", None) if owner is not None else None
     if owner is None or boundary is None:
         raise Stuck("model", "A cancel end event needs a transaction around it with a cancel boundary event.")

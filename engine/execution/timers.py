@@ -72,6 +72,12 @@ def next_of_cycle(value: Any, start: datetime, fired: int, zone: ZoneInfo) -> da
     return None if match["end"] and due > due_date(match["end"], zone) else due
 
 
+def counted(value: Any) -> bool:
+    """True for a cycle that says how often it comes: R3/PT10M."""
+    match = _CYCLE.match(str(value).strip())
+    return match is not None and match["count"].isdigit()
+
+
 def _next_of_cron(text: str, start: datetime, zone: ZoneInfo) -> datetime:
     fields = _CRON_NAMES.get(text, text).replace("?", "*").split()
     if len(fields) == 5:
@@ -79,14 +85,37 @@ def _next_of_cron(text: str, start: datetime, zone: ZoneInfo) -> datetime:
     if len(fields) != 6:
         raise ExpressionFailed(f"{text!r} is neither an ISO 8601 cycle such as R/PT10M nor cron with five or six fields.")
     second, minute, hour, day, month, weekday = fields
-    if weekday.isdigit():
-        weekday = str((int(weekday) - 1) % 7)  # cron counts from Sunday, APScheduler from Monday
     try:
-        trigger = CronTrigger(second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=weekday, timezone=zone)
+        trigger = CronTrigger(
+            second=second, minute=minute, hour=hour, day=day, month=month, day_of_week=_weekdays(weekday), timezone=zone
+        )  # fmt: skip
     except ValueError as error:
         raise ExpressionFailed(f"{text!r} is no valid cron expression: {error}") from error
     due: datetime = trigger.get_next_fire_time(None, start + timedelta(seconds=1))
     return due.astimezone(UTC)
+
+
+def _weekdays(field: str) -> str:
+    """A cron field of weekdays in APScheduler's count: cron begins with Sunday (0 or 7), APScheduler with Monday."""
+    if field == "*":
+        return field
+    chosen: set[int] = set()
+    for part in field.lower().split(","):
+        span, _, step = part.partition("/")
+        first, _, last = ("0-6" if span == "*" else span).partition("-")
+        begin = _weekday(first)
+        end = _weekday(last) if last else (6 if step else begin)
+        end += 7 if end < begin else 0  # fri-mon
+        chosen |= {day % 7 for day in range(begin, end + 1, int(step or 1))}
+    return ",".join(str((day - 1) % 7) for day in sorted(chosen))
+
+
+def _weekday(name: str) -> int:
+    names = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+    number = names.index(name) if name in names else int(name)
+    if not 0 <= number <= 7:
+        raise ValueError(f"{name} is no day of the week")
+    return number
 
 
 def _add_months(start: datetime, months: int) -> datetime:

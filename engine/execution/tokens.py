@@ -53,6 +53,11 @@ class Token(Task):
         """True for an event that only listens (boundary, event gateway, event subprocess): it keeps no scope alive."""
         return "armed" in self.internal_data
 
+    def depends_on(self, id: str) -> bool:
+        """True when this token listens for that one, repeats it, or undoes something in its name."""
+        notes = self.internal_data
+        return id in (notes.get("of"), notes.get("body"), notes.get("compensates"))
+
     def variables(self) -> MutableMapping[str, Any]:
         """All variables that the token sees, nearest first."""
         maps = [self.data] if self.data else []
@@ -99,7 +104,7 @@ class Scope(Workflow):
         self.compensations: list[dict[str, Any]] = []
 
     def visible(self) -> Iterator[Scope]:
-        """This scope and those around it, up to its own process."""
+        """The scope itself and those around it, up to its own process."""
         scope: Scope | None = self
         while scope is not None:
             yield scope
@@ -126,6 +131,10 @@ class Scope(Workflow):
     def live(self) -> list[Token]:
         """The tokens that keep the scope alive."""
         return [token for token in self.tasks.values() if not token.armed]
+
+    def lives(self) -> bool:
+        """True while a token keeps the scope alive."""
+        return any(not token.armed for token in self.tasks.values())
 
     def remove(self, token: Token) -> None:
         """Takes a finished token out."""

@@ -9,6 +9,8 @@ from typing import Any
 
 from engine.execution.feel import YearMonthDuration
 
+_LARGEST = 2**63 - 1  # what orjson and the databases hold as a number
+
 _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     Decimal: ("$decimal", str),
     datetime: ("$datetime", datetime.isoformat),
@@ -18,6 +20,7 @@ _WRITE: dict[type, tuple[str, Callable[[Any], Any]]] = {
     YearMonthDuration: ("$months", lambda v: v.months),
 }
 _READ: dict[str, Callable[[Any], Any]] = {
+    "$int": int,
     "$decimal": Decimal,
     "$datetime": datetime.fromisoformat,
     "$date": date.fromisoformat,
@@ -30,8 +33,10 @@ _READ: dict[str, Callable[[Any], Any]] = {
 
 def encode(value: Any) -> Any:
     """`value` as plain JSON; raises TypeError naming a type that a variable cannot hold."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if value is None or isinstance(value, str | bool | float):
         return value
+    if isinstance(value, int):
+        return value if -_LARGEST <= value <= _LARGEST else {"$int": str(value)}
     if isinstance(value, dict):
         plain = {str(key): encode(item) for key, item in value.items()}
         return {"$map": plain} if len(plain) == 1 and next(iter(plain)).startswith("$") else plain

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from engine.errors import ExpressionFailed
+from SpiffWorkflow.util.task import TaskState
+
+from engine.errors import CarelaneError, ExpressionFailed
 from engine.execution import feel, timers
 from engine.execution.effects import Closed, Subscribed, TimerSet
 from engine.execution.specs.base import Stuck, feel_or_text
@@ -25,8 +27,8 @@ def arm(scope: Scope, event: Element, how: str, of: str | None = None, **notes: 
         token = scope.run.new_token(scope, event.id, armed=how, of=of, **notes)
         try:
             wait_for_events(token)
-        except ExpressionFailed:
-            scope.remove(token)
+        except CarelaneError:
+            scope.run.cancel(token)
             raise
 
 
@@ -89,7 +91,7 @@ def fire(token: Token, wait: str, payload: Mapping[str, Any], due: datetime | No
     run, scope, element = token.scope.run, token.scope, token.element
     how = token.notes.get("armed")
     if how is None:
-        if token.notes.get("phase") != "leave":
+        if token.notes.get("phase") != "leave" and not _comes_again(token, wait, payload, due):
             run.resume(token, payload)
         return
     if how == "race":
@@ -104,6 +106,19 @@ def fire(token: Token, wait: str, payload: Mapping[str, Any], due: datetime | No
         if not element.interrupting:
             _listen_on(token, wait, due)
         run.start_event_subprocess(scope, subprocess, element, payload, {})
+
+
+def _comes_again(token: Token, wait: str, payload: Mapping[str, Any], due: datetime | None) -> bool:
+    """A catching event with a counted cycle (R3/PT1H) lets a token through each time; the last one is its own."""
+    definition = [d for d in token.element.events if d.kind in WAITABLE][int(wait.split(".")[1]) if "." in wait else 0]
+    value = feel_or_text(definition.value or "", token.variables()) if definition.timer == "cycle" else None
+    if value is None or not timers.counted(value):
+        return False
+    if timers.next_of_cycle(value, token.scope.run.env.now(), token.notes.get("fired", 0) + 1, token.scope.run.env.zone) is None:
+        return False
+    token.scope.run.spawn(token.scope, token.element.id, payload, token.data)
+    _listen_on(token, wait, due)
+    return True
 
 
 def _win(token: Token, payload: Mapping[str, Any]) -> None:
@@ -142,9 +157,9 @@ def fire_conditions(run: Run) -> bool:
         return False
     run.dirty = False
     fired = False
-    for scope in list(run.scopes.values()):
+    for scope in [s for s in run.scopes.values() if s.compiled.has_conditions]:
         for token in list(scope.tasks.values()):
-            if "condition" not in token.notes or token.notes.get("phase") == "leave" or token.id not in scope.tasks:
+            if "condition" not in token.notes or not token.has_state(TaskState.STARTED) or token.id not in scope.tasks:
                 continue
             try:
                 true = feel.evaluate(token.notes["condition"], token.variables()) is True

@@ -136,7 +136,6 @@ class Worker:
                 try:
                     write(session)
                     session.commit()
-                    return
                 except Stale:
                     session.rollback()
                     if attempt == STALE_TRIES - 1:
@@ -146,6 +145,8 @@ class Worker:
                     if isinstance(error, Conflict):
                         raise
                     self._give_up(job, error)
+                    return
+                else:
                     return
 
     def _give_up(self, job: Job, error: CarelaneError) -> None:

@@ -41,11 +41,14 @@ class Outcome:
 def translate(xml: bytes) -> bytes:
     """The suite's scripts and conditions in FEEL."""
     root = etree.fromstring(xml)
-    for task in list(root.iter(f"{BPMN}scriptTask")):
+    for task in [*root.iter(f"{BPMN}scriptTask"), *root.iter(f"{BPMN}globalScriptTask")]:
         script = task.find(f"{BPMN}script")
         if script is not None:
             _script(task, (script.text or "").strip())
-            task.remove(script)
+            if task.tag == f"{BPMN}globalScriptTask":
+                script.text = task.find(f".//{ZEEBE}script").get("expression")
+            else:
+                task.remove(script)
     conditions = ("conditionExpression", "condition", "loopCondition", "loopCardinality", "completionCondition")
     for node in (n for name in conditions for n in root.iter(f"{BPMN}{name}")):
         text = re.sub(r"\$\{(.*?)\}", r"\1", "".join(node.itertext()).strip().rstrip(">"))
@@ -56,7 +59,7 @@ def translate(xml: bytes) -> bytes:
 def _script(task: etree._Element, token: str) -> None:
     holder = etree.Element(f"{BPMN}extensionElements")
     task.insert(0, holder)
-    log = token if token.startswith("SCRIPT_") or token.startswith("CREATE_TIMESTAMP_LOG") else {"CREATE_MARKER_FILE": "MARKER"}.get(token)
+    log = token if token.startswith(("SCRIPT_", "CREATE_TIMESTAMP_LOG")) else {"CREATE_MARKER_FILE": "MARKER"}.get(token)
     if token == "WAIT_TEN_SECONDS":
         task.tag = f"{BPMN}intermediateCatchEvent"
         timer = etree.SubElement(task, f"{BPMN}timerEventDefinition")
@@ -84,7 +87,8 @@ def judge(folder: Path, name: str, cases: list[dict[str, object]]) -> Outcome:
     files = {name: translate((folder / name).read_bytes())}
     for case in cases:
         expected = list(case["expected"])  # type: ignore[call-overload]
-        script = Scenario(calls={"throw": {"error": "ERR_CODE"}})
+        withheld = dict.fromkeys(re.findall(rb'<[\w:]*signal [^>]*name="([^"]+)"', files[name]), "none")  # only what is thrown comes
+        script = Scenario(calls={"throw": {"error": "ERR_CODE"}}, messages={key.decode(): value for key, value in withheld.items()})
         variables = {"test": case["input"] or "", "integerVariable": case["integer"], "seen": []}
         try:
             _check(files)
@@ -94,6 +98,7 @@ def judge(folder: Path, name: str, cases: list[dict[str, object]]) -> Outcome:
         except CarelaneError as error:
             return Outcome(name, "wrong", str(error))
         log = [entry for instance in played.instances for entry in instance.get("seen") or []]
+        log = [entry for entry in log if entry != "MARKER" or entry in expected]  # a marker counts where the suite looks for it
         failed = any(incident["kind"] != "deadlock" for incident in played.incidents)
         if set(expected) & ERRORS:
             if not failed:
@@ -105,10 +110,11 @@ def judge(folder: Path, name: str, cases: list[dict[str, object]]) -> Outcome:
 
 def _companions(xml: bytes) -> list[str]:
     """The other pools' processes that begin by themselves and are called by nobody."""
-    first, *others = [model for model in read(xml) if model.executable]
-    called = {e.called.process_id for model in (first, *others) for e in model.elements.values() if e.called}
+    models = [model for model in read(xml) if model.executable]
+    called = {e.called.process_id for model in models for e in model.elements.values() if e.called}
+    _, *others = [model for model in models if model.id not in called] or models
     begins = [m for m in others if any(e.type == "startEvent" and not e.events and e.parent is None for e in m.elements.values())]
-    return [model.id for model in begins if model.id not in called]
+    return [model.id for model in begins]
 
 
 def _check(files: dict[str, bytes]) -> None:

@@ -85,7 +85,7 @@ class ElementSpec(TaskSpec):
 def mapped(mappings: Iterable[VariableMapping], variables: Mapping[str, Any]) -> dict[str, Any]:
     """Evaluates mappings in order; each sees the ones before it. Targets may be paths (`patient.name`)."""
     result: dict[str, Any] = {}
-    context = ChainMap(result, dict(variables) if not isinstance(variables, ChainMap) else variables)  # type: ignore[arg-type]
+    context = ChainMap(result, dict(variables) if not isinstance(variables, ChainMap) else variables)
     for mapping in mappings:
         value = feel_or_text(mapping.source, context)
         first, *rest = mapping.target.split(".")

@@ -23,7 +23,7 @@ class UserTask(Activity):
         e, run, variables = self.element, token.scope.run, token.variables()
         text = {key: None if value is None else feel_or_text(value, variables) for key, value in self._texts().items()}
         when = {key: None if not text[key] else due_date(text[key], run.env.zone) for key in ("due", "follow_up")}
-        roles = names(text["candidate_groups"]) or ((e.lane,) if e.lane else ())
+        roles = names(text["candidate_groups"]) or ((e.lane_role,) if e.lane_role else ())
         token.notes["roles"] = list(roles)
         run.wait(token, "task")
         run.effects.add(
