@@ -82,6 +82,8 @@ def ask(request: dict[str, Any]) -> Any:
             raise ExpressionFailed("It needs more memory than an expression may have.") from error
         except JSTimeoutException as error:
             raise ExpressionFailed(f"It took longer than the {isolate.timeout:g} s that an expression may take.") from error
+        except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
+            raise ExpressionFailed(f"A value is too deep, or holds text that is no Unicode: {error}.") from error
         except JSEvalException as error:
             raise ExpressionFailed(f"It could not be evaluated: {_first_line(error)}.") from error
 

@@ -5,6 +5,7 @@ import { setClock } from './feel/clock.js';
 import { compile } from './feel/compiling.js';
 import { decide, isKept, keep } from './feel/decisions.js';
 import { takeWarnings } from './feel/interpret.js';
+import { lockDown } from './feel/lockdown.js';
 import { namesOf, syntaxErrors, variablesOf } from './feel/parsing.js';
 import { decode, encode } from './feel/values.js';
 
@@ -57,3 +58,5 @@ globalThis.carelane = (text) => {
   setClock(request.now);
   return JSON.stringify(actions[request.action](request));
 };
+
+lockDown('carelane');

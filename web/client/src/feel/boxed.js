@@ -3,6 +3,7 @@ import { FeelFunction, isFunction, isRange } from 'feelin';
 
 import { isComplaint } from './builtins.js';
 import { compile } from './compiling.js';
+import { define } from './names.js';
 import { namesOf } from './parsing.js';
 import { decisionTable } from './tables.js';
 import { MISFIT } from './types.js';
@@ -82,7 +83,7 @@ function boxedContext({ entries }, scope, run) {
   for (const { name, type, expression } of entries) {
     const value = run.fit(boxed(expression, inner, run), type, expression?.id);
     if (name === null) return value;
-    Object.defineProperty(result, name, { value, enumerable: true, writable: true, configurable: true });
+    define(result, name, value);
     inner = inner.with({ [name]: value }, { [name]: run.shape(type) });
   }
   return result;
@@ -127,8 +128,8 @@ export function functionOf({ parameters, language, body, id }, scopeOf, run) {
         run.warn('INVALID_TYPE', `The argument ${name} is no ${type}`, id);
         return null;
       }
-      values[name] = value;
-      shapes[name] = run.shape(type);
+      define(values, name, value);
+      define(shapes, name, run.shape(type));
     }
     return run.nested(() => boxed(body, scopeOf(values, shapes), run));
   }, names);

@@ -6,7 +6,8 @@ import './lists.js';
 import './moments.js';
 import './numbers.js';
 import { RELATIONS } from './ranges.js';
-import { adopt, BUILTINS, complain, define, isComplaint } from './signature.js';
+import { define as own } from './names.js';
+import { adopt, BUILTINS, complain, define, defineOfList, isComplaint } from './signature.js';
 import './strings.js';
 import { isTemporal } from './temporal.js';
 
@@ -15,7 +16,7 @@ export { BUILTINS, isComplaint };
 const ADOPTED = [
   'not', 'string length', 'upper case', 'lower case', 'substring before', 'substring after', 'contains', 'starts with', 'ends with',
   'string join', 'count', 'all', 'any', 'append', 'concatenate', 'reverse', 'flatten', 'abs', 'sqrt', 'log', 'exp', 'odd', 'even',
-  'get value', 'get entries', 'context', 'context merge', 'context put',
+  'get value', 'get entries', 'context merge', 'context put',
 ];
 ADOPTED.forEach(adopt);
 
@@ -39,3 +40,13 @@ define('is', 'value1: any, value2: any', (a, b) => {
 });
 define('is defined', 'value: any?', (value) => value !== null && value !== undefined);
 define('get or else', 'value: any?, default: any?', (value, otherwise) => value ?? otherwise ?? null);
+
+defineOfList('context', (entries) => {
+  const context = {};
+  for (const one of entries) {
+    if (typeOf(one) !== 'context' || typeof one.key !== 'string' || !Object.hasOwn(one, 'value')) return complain('context: entries need a key and a value');
+    if (Object.hasOwn(context, one.key)) return complain(`context: the key ${one.key} is there twice`);
+    own(context, one.key, one.value);
+  }
+  return context;
+}, 'entries');

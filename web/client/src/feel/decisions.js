@@ -1,8 +1,10 @@
 // Decision requirement graphs: which values a decision, a business knowledge model or a decision service needs, and its result.
+import { FeelFunction } from 'feelin';
+
 import { boxed, DecisionError, functionOf, Scope } from './boxed.js';
+import { define } from './names.js';
 import { prepareTable } from './tables.js';
 import { MISFIT, Types } from './types.js';
-import { FeelFunction } from 'feelin';
 
 const LIMIT = 200;
 const DEPTH = 400;
@@ -144,8 +146,4 @@ function place(target, alias, { name, id, open }, value) {
   }
   if (!Object.hasOwn(target, alias)) define(target, alias, {});
   define(target[alias], name, value);
-}
-
-function define(target, name, value) {
-  Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true });
 }

@@ -5,19 +5,15 @@ import { FeelFunction, isFunction, isRange } from 'feelin';
 
 import { OPERATORS } from './arithmetic.js';
 import { BUILTINS, isComplaint } from './builtins.js';
-import { equal, order, typeOf } from './compare.js';
+import { order, typeOf } from './compare.js';
 import { typeTest } from './instance.js';
+import { compileIterations, iterate } from './iterations.js';
 import { define, entry, inner } from './names.js';
-import { contains, rangeOf } from './ranges.js';
+import { partsOf } from './nodes.js';
+import { rangeOf } from './ranges.js';
 import { property } from './temporal.js';
+import { compare, compileUnaryTests, holds, isIn, simpleTest, Test } from './unary.js';
 import { escaped } from './text.js';
-
-/** A unary test that is no range: `= 5`, `!= 5`. */
-class Test {
-  constructor(holds) {
-    this.holds = holds;
-  }
-}
 
 let noted = [];
 
@@ -32,12 +28,6 @@ export function takeWarnings() {
 export function interpret(root, text) {
   return new Compilation(text).compile(root);
 }
-
-const partsOf = (node) => {
-  const parts = [];
-  for (let part = node.firstChild; part; part = part.nextSibling) if (!part.name.endsWith('Comment')) parts.push(part);
-  return parts;
-};
 
 class Compilation {
   constructor(text) {
@@ -274,52 +264,6 @@ function compileFunction(parts, node) {
   }, names);
 }
 
-/** Iterations nest from left to right, each seeing the variables before it. */
-function compileIterations(compilation, clause) {
-  return partsOf(clause).map((part) => {
-    const [name, , context] = partsOf(part);
-    const [first, , last] = partsOf(context).map((bound) => (bound.name === '..' ? null : compilation.compile(bound)));
-    return { name: compilation.nameOf(name), items: last ? (scope) => steps(first(scope), last(scope)) : (scope) => itemsOf(first(scope)) };
-  });
-}
-
-function itemsOf(value) {
-  if (Array.isArray(value)) return value;
-  if (value === null) return null;
-  if (!isRange(value)) return [value];
-  const items = steps(value.start, value.end);
-  if (items === null) return null;
-  if (!value['end included']) items.pop();
-  return value['start included'] ? items : items.slice(1);
-}
-
-function steps(start, end) {
-  const items = [];
-  if (Number.isInteger(start) && Number.isInteger(end)) {
-    for (let at = start; start <= end ? at <= end : at >= end; at += start <= end ? 1 : -1) items.push(at);
-    return items;
-  }
-  const way = typeOf(start) === 'date' ? order(start, end) : null;
-  if (way === null) return null;
-  for (let at = start; order(at, end) !== -way || way === 0; at = new start.constructor(at.value.add({ days: -way }))) {
-    items.push(at);
-    if (way === 0) break;
-  }
-  return items;
-}
-
-/** Calls `visit` with each combination's scope until it returns true; null when there is nothing to iterate over. */
-function iterate(iterations, scope, visit, at = 0) {
-  if (at === iterations.length) return visit(scope);
-  const items = iterations[at].items(scope);
-  if (items === null) return null;
-  for (const item of items) {
-    const done = iterate(iterations, inner(scope, { [iterations[at].name]: item }), visit, at + 1);
-    if (done !== false) return done;
-  }
-  return false;
-}
-
 function compileFor([, clause, , body]) {
   const iterations = compileIterations(this, clause);
   const result = this.compile(body);
@@ -363,21 +307,6 @@ function junction(decisive) {
   };
 }
 
-const COMPARISONS = {
-  '<': (found) => found < 0, '<=': (found) => found <= 0, '>': (found) => found > 0, '>=': (found) => found >= 0,
-};
-
-function compare(compilation, node, operator, a, b) {
-  if (operator === '=' || operator === '!=') {
-    const result = equal(a, b);
-    if (result === null) compilation.warn(node, 'NOT_COMPARABLE', `${typeOf(a)} and ${typeOf(b)} cannot be compared`);
-    return result === null ? null : result === (operator === '=');
-  }
-  const found = order(a, b);
-  if (found !== null) return COMPARISONS[operator](found);
-  return compilation.warn(node, 'NOT_COMPARABLE', `${typeOf(a)} and ${typeOf(b)} cannot be compared`);
-}
-
 function compileComparison(parts, node) {
   const value = this.compile(parts[0]);
   const operator = this.textOf(parts[1]);
@@ -397,36 +326,6 @@ function compileComparison(parts, node) {
   return (scope) => compare(this, node, operator, value(scope), right(scope));
 }
 
-/** Three-valued membership: one that holds decides, else one that cannot be said leaves it unknown. */
-function isIn(value, tests) {
-  let unknown = false;
-  for (const test of tests) {
-    if (test === null && value !== null && tests.length === 1) return null;
-    const result = holds(test, value);
-    if (result === true) return true;
-    if (result === null && (test instanceof Test || isRange(test) || Array.isArray(test))) unknown = true;
-  }
-  return unknown ? null : false;
-}
-
-/** Whether a value meets a test: a range, a unary test, a list that holds it, or an equal value. */
-function holds(test, value) {
-  if (test instanceof Test) return test.holds(value);
-  if (isRange(test)) return isRange(value) ? equal(test, value) === true || BUILTINS.get('includes').fn(test, value) : contains(test, value);
-  if (!Array.isArray(test)) return equal(test, value);
-  if (equal(test, value) === true) return true;
-  return isIn(value, test.map((item) => (Array.isArray(item) ? new Test((given) => equal(item, given) === true) : item)));
-}
-
-function simpleTest(compilation, node, operator, operand) {
-  if (operator === '=' || operator === '!=') return new Test((value) => compare(compilation, node, operator, value, operand));
-  if (operand === null) return new Test(() => null);
-  const range = operator[0] === '<'
-    ? rangeOf(null, operand, false, operator === '<=')
-    : rangeOf(operand, null, operator === '>=', false);
-  return range ?? compilation.warn(node, 'INVALID_TYPE', `There is no order among values like ${typeOf(operand)}`);
-}
-
 function compileArithmetic(parts, node) {
   const complain = (values) => this.warn(node, 'INVALID_TYPE', `${values.map(typeOf).join(' and ')} do not go with ${this.textOf(node)}`);
   if (parts.length === 2) {
@@ -443,30 +342,4 @@ function compileArithmetic(parts, node) {
     const result = operator(a, b);
     return result === undefined ? complain([a, b]) : result;
   };
-}
-
-/** A cell: any of its tests holds. A test that speaks of `?` holds when it is true, others are compared with the value. */
-function compileUnaryTests(parts) {
-  const negate = parts[0].name === 'not';
-  const list = negate ? parts[2] : parts[0];
-  if (list.name === 'Wildcard') return () => () => true;
-  const tests = partsOf(list).map((part) => [this.compile(part), mentionsValue(part)]);
-  return (scope) => (value) => {
-    const met = tests.some(([test, own]) => {
-      const result = test(scope);
-      if (own || (typeof result === 'boolean' && typeof value !== 'boolean')) return result === true || (own && isTestOf(result, value));
-      return holds(result, value) === true;
-    });
-    return met !== negate;
-  };
-}
-
-const isTestOf = (result, value) => (result instanceof Test || isRange(result)) && holds(result, value) === true;
-
-function mentionsValue(node) {
-  let found = false;
-  node.cursor().iterate((part) => {
-    if (part.name === '?') found = true;
-  });
-  return found;
 }

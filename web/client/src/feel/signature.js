@@ -36,12 +36,12 @@ export function define(name, parameters, work) {
 }
 
 /** Defines a function of any number of values, or of one list of them. */
-export function defineOfList(name, work) {
+export function defineOfList(name, work, parameter = 'list') {
   BUILTINS.set(name, new FeelFunction((...given) => {
     if (!given.length) return complain(`${name}: something to work on is missing`);
     if (given.length === 1 && given[0] === null) return null;
     return work(given.length === 1 && Array.isArray(given[0]) ? given[0] : given);
-  }, ['...list']));
+  }, [`...${parameter}`]));
 }
 
 const MISFIT = Symbol('misfit');
