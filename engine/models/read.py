@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.errors import Problem
 from engine.models import extensions, vendors
-from engine.models.elements import CalledElement, Element, EventDefinition, Flow, ProcessModel
+from engine.models.elements import Element, EventDefinition, Flow, ProcessModel
 from engine.models.events import events, message
 from engine.models.normalise import normalise
 from engine.models.xml import (
@@ -146,8 +146,6 @@ class _Reader:
         if kind == "scriptTask" and "script" not in found:
             found["script"] = extensions.feel(text_of(child(node, "script")))
             found["script_format"] = attribute(node, "scriptFormat")
-        if kind == "callActivity" and "called" not in found and (called := bare(attribute(node, "calledElement"))):
-            found["called"] = CalledElement(process_id=called)
         return Element(
             id=node.get("id") or f"{kind}_line_{node.sourceline}",
             type=kind,

@@ -56,6 +56,8 @@ def fields(node: Node, note: Note) -> Fields:
         _work(node, namespace, found, note)
         _mappings(node, namespace, found, note)
         _refusals(node, namespace, note)
+    if name_of(node) == "callActivity" and (called := attribute(node, "calledElement")):
+        found["called"] = _called(node, called, note)
     return found
 
 
@@ -67,19 +69,18 @@ def _work(node: Node, namespace: str, found: Fields, note: Note) -> None:
     if decision := attribute(node, "decisionRef", namespace):
         found["decision_id"] = value(decision, note)
         note("vendor-decision", f"The decision {decision!r} is taken from an older dialect's attribute.", "Set the called decision.")
-    if name_of(node) == "callActivity" and (called := attribute(node, "calledElement")):
-        found["called"] = _called(node, called, namespace, note)
 
 
-def _called(node: Node, called: str, namespace: str, note: Note) -> CalledElement:
+def _called(node: Node, called: str, note: Note) -> CalledElement:
     """A call in the older words; without any in/out mapping nothing passes there, so nothing passes here."""
-    ins, outs = extensions(node, "in", namespace), extensions(node, "out", namespace)
-    binding = attribute(node, "calledElementBinding", namespace)
+    ins, outs = ([m for n in VENDORS for m in extensions(node, name, n)] for name in ("in", "out"))
+    binding = next((b for n in VENDORS if (b := attribute(node, "calledElementBinding", n))), None)
+    tag = next((t for n in VENDORS if (t := attribute(node, "calledElementVersionTag", n))), None)
     vendor = bool(ins or outs or binding)
     return CalledElement(
-        process_id=value(bare(called) if "{" not in called else called, note) or "",
+        process_id=value(called if "{" in called else bare(called), note) or "",
         binding={"deployment": "deployment", "versionTag": "versionTag"}.get(binding or "", "latest"),  # type: ignore[arg-type]
-        version_tag=attribute(node, "calledElementVersionTag", namespace),
+        version_tag=tag,
         all_in=not vendor or any(attribute(m, "variables") == "all" for m in ins),
         all_out=not vendor or any(attribute(m, "variables") == "all" for m in outs),
     )

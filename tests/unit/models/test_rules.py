@@ -1,0 +1,90 @@
+"""Each rule finds what it is there for, and a sound model breaks none."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.models.lint import RULES, check
+from engine.models.read import read
+from tests.unit.models.broken import BROKEN, SEVERAL_FILES
+from tests.unit.models.drawing import MESSAGE, PLAIN, ZEEBE, draw, event, extensions, timer, when
+
+SOUND = draw(
+    "s:startEvent u:userTask x:exclusiveGateway c:serviceTask g:eventBasedGateway n:intermediateCatchEvent t:intermediateCatchEvent"
+    " b:boundaryEvent y:exclusiveGateway e:endEvent f:endEvent",
+    "s>u>x>c>g>n>y>e x>y g>t>y b>f",
+    {
+        "u": extensions('<zeebe:formDefinition formId="vitals"/><zeebe:assignmentDefinition candidateGroups="triage_nurse"/>'),
+        "c": extensions('<zeebe:taskDefinition type="notify"/>'),
+        "x_c": when("=acuity &lt; 3"),
+        "n": event("message", messageRef="m"),
+        "t": timer("=wait"),
+        "b": timer("PT30M"),
+    },
+    {"x": 'default="x_y"', "b": 'attachedToRef="u"'},
+    top=MESSAGE,
+)
+
+
+def feel(expression: str) -> list[str]:
+    """A checker that objects to one word only."""
+    return ["it is broken"] if "broken" in expression else []
+
+
+def rules_broken(xml: bytes) -> set[str]:
+    return {p.rule for p in check({"x.bpmn": xml}, feel=feel, connectors={"notify"})}
+
+
+def test_a_sound_model_breaks_no_rule() -> None:
+    form = b'{"id": "vitals", "components": []}'
+    assert check({"x.bpmn": SOUND, "vitals.form": form}, feel=feel, connectors={"notify"}, known=lambda kind, key: False) == []
+
+
+def test_every_rule_has_a_file_that_breaks_it() -> None:
+    assert sorted(RULES.keys() - SEVERAL_FILES - BROKEN.keys()) == []
+    assert sorted(BROKEN.keys() - RULES.keys()) == []
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_a_rule_finds_its_breach(rule: str) -> None:
+    assert rule in rules_broken(BROKEN[rule])
+
+
+@pytest.mark.parametrize("rule", BROKEN)
+def test_what_breaks_a_rule_can_still_be_read(rule: str) -> None:
+    read(BROKEN[rule])
+
+
+def test_every_rule_says_what_it_holds_and_how_to_mend_it() -> None:
+    for rule in RULES.values():
+        assert rule.title.endswith("."), rule.id
+        assert rule.fix.endswith("."), rule.id
+
+
+def test_formal_rules_only_warn_in_a_dialect() -> None:
+    nodes, flows = "s:startEvent a:task", "s>a"
+    severities = {
+        dialect: next(p.severity for p in check({"x.bpmn": draw(nodes, flows, dialect=dialect)}) if p.rule == "end-missing")
+        for dialect in (PLAIN, ZEEBE)
+    }
+    assert severities == {PLAIN: "error", ZEEBE: "warning"}
+
+
+def test_what_only_matters_to_running_warns_in_a_drawing() -> None:
+    nodes, flows = "s:startEvent a:complexGateway b:task c:task e:endEvent", "s>a>b>e a>c>e"
+    for executable, severity in (("true", "error"), ("false", "warning")):
+        problems = check({"x.bpmn": draw(nodes, flows, process=f'isExecutable="{executable}"')})
+        assert [p.severity for p in problems if p.rule == "not-supported"] == [severity]
+
+
+def test_a_finding_names_file_element_type_reason_and_mend() -> None:
+    [problem] = [p for p in check({"x.bpmn": BROKEN["end-kind"]}) if p.rule == "end-kind"]
+    assert (problem.file, problem.element, problem.element_type) == ("x.bpmn", "e", "endEvent")
+    assert "timer" in problem.message
+    assert problem.fix
+
+
+def test_errors_come_first_and_nothing_twice() -> None:
+    problems = check({"x.bpmn": BROKEN["start-kind"]})
+    assert [p.severity for p in problems] == sorted(p.severity for p in problems)
+    assert len(problems) == len(set(problems))
