@@ -1,7 +1,9 @@
 // Decision requirement graphs: which values a decision, a business knowledge model or a decision service needs, and its result.
 import { FeelFunction } from 'feelin';
 
+import { isComplaint } from './builtins.js';
 import { boxed, DecisionError, functionOf, Scope } from './boxed.js';
+import { declareTypes } from './instance.js';
 import { define } from './names.js';
 import { prepareTable } from './tables.js';
 import { MISFIT, Types } from './types.js';
@@ -29,9 +31,14 @@ export const isKept = (key) => models.has(key);
 export function decide(key, node, inputs) {
   const set = models.get(key);
   const evaluation = new Evaluation(set, inputs);
+  declareTypes((name, value) => set.types.declares(name, value));
   const target = set.nodes[node];
-  const value = target.kind === 'decision' ? evaluation.value(node) : evaluation.invoke(node, inputs);
-  return { value, hits: evaluation.hits, warnings: evaluation.warnings };
+  try {
+    const value = target.kind === 'decision' ? evaluation.value(node) : evaluation.invoke(node, inputs);
+    return { value, hits: evaluation.hits, warnings: evaluation.warnings };
+  } finally {
+    declareTypes(() => null);
+  }
 }
 
 class Evaluation {
@@ -47,7 +54,7 @@ class Evaluation {
   value(key) {
     if (this.values.has(key)) return this.values.get(key);
     const node = this.set.nodes[key];
-    const value = this.nested(() => VALUES[node.kind](this, node, key), node);
+    const value = this.nested(() => VALUES[node.kind](this, node), node);
     this.values.set(key, value);
     return value;
   }
@@ -94,8 +101,14 @@ class Evaluation {
   invoke(key, inputs) {
     const node = this.set.nodes[key];
     const target = this.value(key);
-    const names = node.parameters.map(({ name }) => name);
-    return target.invoke(Object.fromEntries(names.map((name) => [name, inputs[name] ?? null])));
+    const { types, nodes } = this.set;
+    const given = node.parameters.map(({ name, key: of, type }) => (
+      types.read(inputs[name] ?? null, type ?? nodes[of]?.type, nodes[of]?.namespace ?? node.namespace)
+    ));
+    const result = target.invoke(given);
+    if (!isComplaint(result)) return result;
+    this.run(node).warn(result.warning, result.template);
+    return null;
   }
 
   /** A decision service as a function: its inputs replace what the graph would find. */
@@ -120,7 +133,10 @@ class Evaluation {
 }
 
 const VALUES = {
-  input: (evaluation, node, key) => evaluation.run(node).fit(inputOf(evaluation.inputs, node) ?? null, node.type),
+  input: (evaluation, node) => {
+    const given = evaluation.set.types.read(inputOf(evaluation.inputs, node) ?? null, node.type, node.namespace);
+    return evaluation.run(node).fit(given, node.type);
+  },
   decision: (evaluation, node) => {
     const run = evaluation.run(node);
     return run.fit(boxed(node.expression, evaluation.scope(node), run), node.type);

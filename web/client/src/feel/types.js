@@ -2,6 +2,7 @@
 import { FeelDate, FeelDateTime, FeelDuration, FeelTime, isFunction, isRange } from 'feelin';
 import { Temporal } from 'temporal-polyfill';
 
+import { BUILTINS, isComplaint } from './builtins.js';
 import { compile } from './compiling.js';
 import { namesOf } from './parsing.js';
 
@@ -103,6 +104,35 @@ export class Types {
     return Boolean(base?.definition && this.isList(base.definition, base.namespace)) || base?.builtIn === 'Any';
   }
 
+  /** Whether a value is of a type that some model declares; null when none declares it. */
+  declares(reference, value) {
+    for (const namespace of Object.keys(this.byNamespace)) {
+      const found = this.find(reference, namespace);
+      if (!found?.definition) continue;
+      if (Array.isArray(value) !== this.isList(found.definition, found.namespace)) return false;
+      return this.fitFound(value, found) !== MISFIT;
+    }
+    return null;
+  }
+
+  /** A value from outside with its dates, times and durations read from text, for JSON has no others. */
+  read(value, reference, namespace) {
+    const found = this.find(reference, namespace);
+    if (found === null || value === null || value === undefined) return value;
+    if (found.builtIn) return typeof value === 'string' ? readText(value, found.builtIn) : value;
+    return this.readDefined(value, found.definition, found.namespace);
+  }
+
+  readDefined(value, definition, namespace) {
+    if (Array.isArray(value)) return value.map((item) => this.readDefined(item, definition, namespace));
+    if (!definition.components?.length) return this.read(value, definition.base, namespace);
+    if (!isContext(value)) return value;
+    const known = new Map(definition.components.map((part) => [part.name, part]));
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => (
+      [key, known.has(key) ? this.readDefined(item, known.get(key), namespace) : item]
+    )));
+  }
+
   /** The names inside a type, for the parser. */
   shape(reference, namespace, depth = 0) {
     const found = this.find(reference, namespace);
@@ -113,6 +143,16 @@ export class Types {
     if (!definition.components?.length) return this.shape(definition.base, namespace, depth + 1);
     return Object.fromEntries(definition.components.map((part) => [part.name, this.shapeOf(part, namespace, depth + 1)]));
   }
+}
+
+const READERS = {
+  date: 'date', time: 'time', 'date and time': 'date and time', duration: 'duration',
+  'days and time duration': 'duration', 'years and months duration': 'duration',
+};
+
+function readText(text, type) {
+  const made = READERS[type] ? BUILTINS.get(READERS[type]).fn(text) : text;
+  return made === null || isComplaint(made) ? text : made;
 }
 
 function fitBuiltIn(value, name) {
