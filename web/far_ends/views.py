@@ -83,6 +83,8 @@ def answer() -> ResponseReturnValue:
         control.answer(_settings(), form.get("item", ""), form.get("action", ""), form.get("text", "").strip())
     except Conflict:
         flash(gettext("It was answered already."), "warning")
+    except control.NotRunning:
+        _not_running()
     return _back()
 
 
@@ -91,7 +93,10 @@ def answer() -> ResponseReturnValue:
 @outside
 def down() -> ResponseReturnValue:
     """Takes a far end out of order for a minute, or brings it back."""
-    control.down(_settings(), request.form.get("end", ""), 60 if request.form.get("down") == "1" else 0)
+    try:
+        control.down(_settings(), request.form.get("end", ""), 60 if request.form.get("down") == "1" else 0)
+    except control.NotRunning:
+        _not_running()
     return _back()
 
 
@@ -100,8 +105,15 @@ def down() -> ResponseReturnValue:
 @outside
 def auto() -> ResponseReturnValue:
     """Answers by themselves, or wait for you."""
-    control.auto(_settings(), request.form.get("on") == "1")
+    try:
+        control.auto(_settings(), request.form.get("on") == "1")
+    except control.NotRunning:
+        _not_running()
     return _back()
+
+
+def _not_running() -> None:
+    flash(gettext("The simulated far ends are not running"), "bad")
 
 
 def _settings() -> Settings:
