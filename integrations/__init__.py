@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-
 from sqlalchemy.orm import Session, sessionmaker
 
 from engine.settings import Settings
@@ -17,7 +14,6 @@ def load(sessions: sessionmaker[Session] | None = None, settings: Settings | Non
     """
     from integrations import connectors, runtime
 
+    assert connectors
     if sessions is not None and settings is not None:
         runtime.use(sessions, settings)
-    for module in pkgutil.iter_modules(connectors.__path__):
-        importlib.import_module(f"{connectors.__name__}.{module.name}")

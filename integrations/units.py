@@ -7,6 +7,7 @@ equivalents and moles it needs the ion's valence. `pint` with `ucumvert` does th
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -134,6 +135,11 @@ def limits(reference: str) -> tuple[float | None, float | None] | None:
     return None
 
 
+def warm() -> None:
+    """Loads the unit tables now, so that the first result of the day is not kept waiting."""
+    _registry()
+
+
 def _through_moles(quantity: Any, goal: Any, loinc: str | None, unit: str, to_unit: str) -> float:
     mass = MOLAR_MASS.get(loinc or "")
     if mass is None:
@@ -152,10 +158,18 @@ def _valence(loinc: str | None, unit: str, to_unit: str) -> int:
 
 
 @cache
-def _registry() -> Any:
-    from ucumvert import PintUcumRegistry  # 1.2 s to load: only when a unit really has to be converted
+def _loaded() -> Any:
+    from ucumvert import PintUcumRegistry  # 1.2 s to load: not before a unit has to be converted
 
     return PintUcumRegistry()
+
+
+_loading = threading.Lock()
+
+
+def _registry() -> Any:
+    with _loading:  # two threads would load it twice
+        return _loaded()
 
 
 @cache

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine import clock
+from engine.db import write_lock
 from engine.errors import Forbidden
 from engine.execution import messages
 from integrations.connections.tables import Connection
@@ -41,6 +42,7 @@ def update_task(session: Session, resource: Mapping[str, Any], *, connection: st
         return 400, outcome("invalid", "A Task is expected here.")
     if wrong := codes.problems(resource):
         return 422, outcome("code-invalid", "; ".join(wrong))
+    write_lock(session)
     ours = referral.referral_id(resource)
     digest = log.digest(json.dumps({k: v for k, v in resource.items() if k != "meta"}, sort_keys=True))
     control = f"Task/{resource.get('id', '')}/{resource['status']}/{digest[:16]}"[:120]

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine.db import write_lock
 from engine.errors import CarelaneError
 from engine.settings import Settings
+from integrations import units
 from integrations.connections import book
 from integrations.hl7 import inbound, mllp
 
@@ -31,7 +32,7 @@ class Listener:
     def __init__(self, sessions: sessionmaker[Session], settings: Settings, address: Mapping[str, Any], connection: str = "mllp") -> None:
         self._sessions, self._settings, self._address, self._connection = sessions, settings, address, connection
         self._server = socket.create_server((str(address.get("host", "127.0.0.1")), int(address.get("port", 0))), backlog=128)
-        self._server.settimeout(0.5)
+        self._server.settimeout(0.1)
         self._tls = _server_context(address)
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._stop = threading.Event()
@@ -44,13 +45,16 @@ class Listener:
     def run(self, stop: threading.Event) -> None:
         """Serves until `stop` is set."""
         self._stop = stop
-        threading.Thread(target=self._sweep, name="mllp-sweep", daemon=True).start()
+        sweeper = threading.Thread(target=self._sweep, name="mllp-sweep", daemon=True)
+        sweeper.start()
+        threading.Thread(target=units.warm, name="units", daemon=True).start()
         with self._server:
             while not stop.is_set():
                 with contextlib.suppress(TimeoutError):
                     peer, _ = self._server.accept()
                     self._slots.acquire()
                     threading.Thread(target=self._serve, args=(peer,), name="mllp-peer", daemon=True).start()
+        sweeper.join()
 
     def _serve(self, peer: socket.socket) -> None:
         try:
@@ -58,7 +62,10 @@ class Listener:
                 connection.settimeout(IDLE_SECONDS)
                 kept = bytearray()
                 while not self._stop.is_set() and (payload := mllp.read_frame(connection, kept)) is not None:
-                    connection.sendall(mllp.frame(self._take(payload)))
+                    answer, stored = self._take(payload)
+                    connection.sendall(mllp.frame(answer))
+                    for message_id in stored:
+                        place_one(self._sessions, message_id)
         except OSError as error:
             logger.info("mllp_peer_gone", connection=self._connection, reason=type(error).__name__)
         finally:
@@ -72,7 +79,7 @@ class Listener:
             peer.close()
             raise
 
-    def _take(self, payload: bytes) -> bytes:
+    def _take(self, payload: bytes) -> tuple[bytes, list[str]]:
         """Durable first, then the answer; a database that fails leaves the sender without one, so that it sends again."""
         try:
             with self._sessions() as session:
@@ -80,12 +87,9 @@ class Listener:
                 received = inbound.store(session, self._connection, payload)
                 answer = inbound.reply(received, zone=self._settings.clinic_zone)
                 session.commit()
-                ids = [item.row.id for item in received if item.new]
+                return answer, [item.row.id for item in received if item.new]
         except SQLAlchemyError as error:
             raise ConnectionError("the message could not be stored") from error
-        for message_id in ids:
-            place_one(self._sessions, message_id)
-        return answer
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):

@@ -24,10 +24,10 @@ def send(address: Mapping[str, Any], payload: bytes, *, idempotent: bool, secret
     `address`: host, port, timeout in seconds, tls (bool), ca_file. ConnectorFailed is transient while nothing was sent; once
     the message is out and no answer comes, it is transient only when the far end recognises a message it has seen.
     """
-    host, port, timeout = str(address["host"]), int(address["port"]), float(address.get("timeout", 10))
+    host, port = str(address["host"]), int(address["port"])
     after = "transient" if idempotent else "unknown"
     try:
-        connection = _connect(address, host, port, timeout, secrets or {})
+        connection = connect(address, secrets or {})
     except OSError as error:
         raise ConnectorFailed(f"{host}:{port} cannot be reached: {error}", kind="transient") from error
     with connection:
@@ -58,7 +58,9 @@ def read_frame(connection: socket.socket, kept: bytearray | None = None) -> byte
         buffer += piece
 
 
-def _connect(address: Mapping[str, Any], host: str, port: int, timeout: float, secrets: Mapping[str, str]) -> socket.socket:
+def connect(address: Mapping[str, Any], secrets: Mapping[str, str]) -> socket.socket:
+    """A connection to the peer, secured where the address says so; OSError when it cannot be had."""
+    host, port, timeout = str(address["host"]), int(address["port"]), float(address.get("timeout", 10))
     plain = socket.create_connection((host, port), timeout=min(timeout, float(address.get("connect_timeout", 5))))
     plain.settimeout(timeout)
     if not address.get("tls"):

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine import clock
+from engine.db import write_lock
 from engine.errors import Forbidden, NotFound
 from integrations.connections import book
 from integrations.connections.book import Link
@@ -28,6 +29,7 @@ def receive(session: Session, connection: str, headers: Mapping[str, str], body:
     A forged, changed or stale one gives 401 and changes nothing. A replay gives 200 and changes nothing. What we cannot place
     (an unknown order, another amount) gives 200, is kept, and goes to the work list. The caller commits.
     """
+    write_lock(session)
     row = book.find(session, connection)
     if row is None or row.kind not in ("wechat", "gateway"):
         raise NotFound

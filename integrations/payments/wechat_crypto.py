@@ -9,6 +9,7 @@ import base64
 import json
 import secrets
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -92,6 +93,7 @@ def unseal(api_v3_key: str, resource: Mapping[str, str]) -> dict[str, Any]:
     return opened
 
 
+@lru_cache(8)
 def private_key(pem: str) -> RSAPrivateKey:
     """An RSA private key from PEM."""
     key = load_pem_private_key(pem.encode(), None)
@@ -99,6 +101,7 @@ def private_key(pem: str) -> RSAPrivateKey:
     return key
 
 
+@lru_cache(8)
 def public_key(pem: str) -> RSAPublicKey:
     """An RSA public key from PEM."""
     key = load_pem_public_key(pem.encode())

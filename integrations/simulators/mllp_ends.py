@@ -13,6 +13,7 @@ from typing import Any
 from engine.errors import BpmnError, ConnectorFailed
 from integrations.hl7 import ack, mllp, read, write
 from integrations.hl7.read import Message
+from integrations.queues.desk import DEPARTMENTS
 from integrations.simulators import reports
 from integrations.simulators.desk import Desk, Faults, Item
 from integrations.simulators.ports import HOST
@@ -71,8 +72,8 @@ class MllpEnd:
             return None
         if luck < faults.error + faults.hang + faults.lost:
             return None
-        if segments == ["AR"]:
-            return self._ack(message, "AR", "the patient has no name", [])
+        if segments[:1] == ["AR"]:
+            return self._ack(message, "AR", segments[1], [])
         return self._ack(message, "AA", "", segments)
 
     def _ack(self, message: Message, code: str, text: str, segments: list[str]) -> bytes:
@@ -85,7 +86,9 @@ def his(desk: Desk) -> Accept:
 
     def accept(message: Message) -> list[str]:
         if not message.get("PID", 5, 1):
-            return ["AR"]
+            return ["AR", "the patient has no name"]
+        if (department := message.get("PV1", 3)) and department not in DEPARTMENTS:
+            return ["AR", f"there is no department {department}"]
         visit = message.get("PV1", 19)
         if message.kind.startswith("DFT"):
             lines = [(message.of(ft1, 6), message.of(ft1, 7, 2), message.of(ft1, 11)) for ft1 in message.segments("FT1")]

@@ -1,0 +1,112 @@
+"""Tests a connection: reaches the far end without doing anything there."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy.orm import Session
+
+from engine import clock
+from engine.errors import BpmnError, CarelaneError, ConnectorFailed
+from integrations.connections import book
+from integrations.connections.book import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """How a test went. `expires` is the end of the far end's TLS certificate where there is one."""
+
+    good: bool
+    message: str
+    seconds: float
+    expires: datetime | None = None
+
+
+def test(session: Session, name: str) -> Tested:
+    """Tries the connection and notes the outcome on its row. The caller commits."""
+    row = book.get(session, name)
+    link = book.copy(row)
+    started = time.monotonic()
+    try:
+        message, expires = _PROBES[link.kind](link)
+        tested = Tested(True, message, round(time.monotonic() - started, 3), expires)
+        row.last_good = clock.now()
+    except (CarelaneError, OSError, KeyError) as error:
+        text = error.message if isinstance(error, CarelaneError) else f"{type(error).__name__}: {error}"
+        tested = Tested(False, text, round(time.monotonic() - started, 3))
+        row.last_bad, row.last_error = clock.now(), text[:500]
+    session.flush()
+    return tested
+
+
+Probe = Callable[[Link], tuple[str, datetime | None]]
+
+
+def _mllp(link: Link) -> tuple[str, datetime | None]:
+    from integrations.hl7 import mllp
+
+    with mllp.connect(link.address, link.secrets) as connection:
+        expires = _expiry(connection) if isinstance(connection, ssl.SSLSocket) else None
+    return "The port answers.", expires
+
+
+def _listener(link: Link) -> tuple[str, datetime | None]:
+    with socket.create_connection((str(link.address["host"]), int(link.address["port"])), timeout=3):
+        return "We listen.", None
+
+
+def _wechat(link: Link) -> tuple[str, datetime | None]:
+    from integrations.payments.providers import WeChat
+
+    try:
+        WeChat(link).query("carelane-connection-test")
+    except ConnectorFailed as error:
+        if "ORDER_NOT_EXIST" not in error.message:
+            raise
+    return "It knows the merchant and its signature.", None
+
+
+def _gateway(link: Link) -> tuple[str, datetime | None]:
+    from integrations.payments.providers import Gateway
+
+    try:
+        Gateway(link).query("carelane-connection-test")
+    except (ConnectorFailed, BpmnError) as error:
+        if "404" not in error.message:
+            raise
+    return "It answers.", None
+
+
+def _fhir(link: Link) -> tuple[str, datetime | None]:
+    from integrations.fhir import client
+
+    statement = client.ask(link, "GET", "metadata")
+    return f"FHIR {statement.get('fhirVersion', '')} {(statement.get('software') or {}).get('name', '')}".strip(), None
+
+
+def _http(link: Link) -> tuple[str, datetime | None]:
+    from integrations import http
+
+    answer = http.request(link, "GET", str(link.address.get("test_path", "/")))
+    return f"It answers {answer.status_code}.", None
+
+
+def _expiry(connection: ssl.SSLSocket) -> datetime | None:
+    certificate = connection.getpeercert() or {}
+    text = certificate.get("notAfter")
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC) if isinstance(text, str) else None
+
+
+_PROBES: Mapping[str, Probe] = {
+    "mllp": _mllp,
+    "mllp_listener": _listener,
+    "wechat": _wechat,
+    "gateway": _gateway,
+    "fhir": _fhir,
+    "http": _http,
+}
