@@ -84,7 +84,8 @@ def _resolve(ref: str | None, kind: str, roots: Mapping[str, Node]) -> Node | No
 
 def _link(node: Node, roots: Mapping[str, Node]) -> str | None:
     """What a link is called: both ends alike. Where they refer to each other by id, the catching end's name or id counts."""
-    target = roots.get(bare(text_of(child(node, "target"))) or "", node)
+    ref = bare(text_of(child(node, "target")))
+    target = roots.get(ref, node) if ref else node
     if target is node and children(node, "source"):
         return attribute(node, "id") or attribute(node, "name")
     return attribute(target, "id") if target is not node else attribute(node, "name")
