@@ -11,7 +11,7 @@ const src = (name) => join(here, 'src', name);
 const dist = join(here, '../static/dist');
 const feel = join(here, '../../engine/execution/feel/bundle.js');
 
-const PAGES = ['app', 'inbox', 'viewer', 'modeler', 'dmn', 'forms', 'simulation', 'charts'];
+const PAGES = ['app', 'inbox', 'viewer', 'modeler', 'dmn', 'forms', 'simulation', 'charts', 'compare'];
 
 const common = {
   absWorkingDir: here,

@@ -1,14 +1,5 @@
-// Preview of form schemas with form-js, beside the editors. Staff fill forms that the server renders.
-import { Form } from '@bpmn-io/form-js-viewer';
+// The form editor's page. Staff fill forms that the server renders, and so does its preview.
+import { startForm } from './studio/form.js';
 
-import '@bpmn-io/form-js-viewer/dist/assets/form-js.css';
-import { translator } from './translate.js';
-
-/** Renders `schema` into `container`; resolves to the form-js Form. */
-export async function CarelaneForm(container, schema, data = {}, { locale = 'zh' } = {}) {
-  const form = new Form({ container, additionalModules: [{ translate: ['value', translator(locale)] }] });
-  await form.importSchema(schema, data);
-  return form;
-}
-
-window.CarelaneForm = CarelaneForm;
+const root = document.querySelector('[data-editor=form]');
+if (root) startForm(root);
