@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ import forms
 from engine.errors import InvalidModel, Problem
 from engine.execution import connectors, dmn, feel, starts
 from engine.models import deploy as deploying
+from engine.models import files as kinds
 from engine.models import lint
 from engine.models.deploy import Deployed
 
@@ -30,7 +32,7 @@ def check(
         files,
         context=context,
         feel=feel.check_syntax,
-        decisions=_decisions,
+        decisions=partial(_decisions, {**(context or {}), **files}),
         forms=_forms,
         known=known,
         connectors=connectors.known() or None,
@@ -45,12 +47,20 @@ def deploy(session: Session, files: Mapping[str, bytes] | Path, *, by: str, comm
     return deployed
 
 
-def _decisions(content: bytes, file: str) -> list[Problem]:
+def _decisions(files: Mapping[str, bytes], content: bytes, file: str) -> list[Problem]:
     try:
-        dmn.read(content, file)
+        model = dmn.read(content, file)
     except InvalidModel as error:
         return error.problems
-    return []
+    return dmn.problems(model, [m for f, c in files.items() if f != file and (m := _decision_model(f, c))], file)
+
+
+def _decision_model(file: str, content: bytes) -> dmn.DecisionModel | None:
+    """A neighbouring decision model that may be imported; None when the file is none."""
+    try:
+        return dmn.read(content, file) if kinds.kind_of(file, content) == "decision" else None
+    except InvalidModel:
+        return None
 
 
 def _forms(content: bytes, file: str) -> list[Problem]:

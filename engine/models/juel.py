@@ -30,6 +30,7 @@ METHODS = {
     "intValue": "{0}",
     "booleanValue": "{0}",
 }
+MOST_TOKENS, MOST_NESTED = 400, 40
 FOREIGN = re.compile(r"[$#]\{|==|&&|\|\||\.(?:contains|equals|startsWith|endsWith|isEmpty|size)\(")
 
 
@@ -68,6 +69,8 @@ class _Parser:
             self.tokens.append((match.lastgroup or "", match[match.lastgroup or 0]))
             position = match.end()
         self.at = 0
+        if len(self.tokens) > MOST_TOKENS or sum(value in ("(", "[", "?") for _, value in self.tokens) > MOST_NESTED:
+            raise NotSimple("it is too long")
 
     def peek(self) -> str:
         return self.tokens[self.at][1] if self.at < len(self.tokens) else ""

@@ -16,9 +16,10 @@ def _item(sheet: Sheet, node: Node | None) -> Node | None:
     """The item definition that a data element, a message, a signal, an error or an escalation is of."""
     if node is None:
         return None
-    for via in ("dataObjectRef", "dataStoreRef"):
-        if attribute(node, via) and attribute(node, "itemSubjectRef") is None:
-            return _item(sheet, sheet.by_id.get(bare(attribute(node, via)) or ""))
+    for kind, via in (("dataObjectReference", "dataObjectRef"), ("dataStoreReference", "dataStoreRef")):
+        if name_of(node) == kind and attribute(node, "itemSubjectRef") is None:
+            object_ = sheet.by_id.get(bare(attribute(node, via)) or "")
+            return _item(sheet, object_) if object_ is not None and name_of(object_) != kind else None
     names = ("structureRef",) if name_of(node) in ("signal", "error", "escalation") else ("itemSubjectRef", "itemRef")
     key = next((k for n in names if (k := bare(attribute(node, n)))), None)
     found = sheet.by_id.get(key or "")

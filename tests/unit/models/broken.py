@@ -86,6 +86,7 @@ BROKEN: dict[str, bytes] = {
     "start-incoming": around("", "a>s"),
     "start-outgoing": draw("s:startEvent"),
     "start-kind": draw(LINE, FLOW, {"s": event("error")}),
+    "start-condition": draw(LINE, FLOW, {"s": event("conditional", when("x").replace("conditionExpression", "condition"))}),
     "start-in-subprocess": sub(f'<startEvent id="t">{timer("PT1H")}</startEvent><task id="b"/>'
                                '<sequenceFlow id="t_b" sourceRef="t" targetRef="b"/>'),
     "end-outgoing": around("b:task", "e>b"),

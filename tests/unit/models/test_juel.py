@@ -32,7 +32,18 @@ def test_what_is_simple_means_the_same_in_feel(juel: str, feel: str, context: di
 
 @pytest.mark.parametrize(
     "text",
-    ["${bean.method(x)}", "${execution.getVariable('x')}", "${now()}", "${a ? b}", "${a +}", "${x = 1}", "${list[i]}", "${new X()}", "${}"],
+    [
+        "${bean.method(x)}",
+        "${execution.getVariable('x')}",
+        "${now()}",
+        "${a ? b}",
+        "${a +}",
+        "${x = 1}",
+        "${list[i]}",
+        "${new X()}",
+        "${}",
+        "${" + "(" * 5000 + "}",
+    ],
 )
 def test_what_is_not_simple_is_refused(text: str) -> None:
     with pytest.raises(NotSimple):
