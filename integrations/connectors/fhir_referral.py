@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from engine.errors import ConnectorFailed, NotFound
 from integrations import runtime
@@ -63,10 +64,12 @@ def refer(given: Input, work: Work) -> Output:
 
 
 def _instant(text: str | None) -> str | None:
-    """A deadline as FHIR's dateTime; ConnectorFailed (permanent) when it is none."""
+    """A deadline, ISO 8601 or FEEL's own text (`…@Asia/Shanghai`), as FHIR's dateTime; ConnectorFailed (permanent) when it is none."""
     if text is None:
         return None
+    moment, _, zone = text.partition("@")
     try:
-        return datetime.fromisoformat(text).isoformat()
-    except ValueError as error:
+        read = datetime.fromisoformat(moment)
+        return (read.replace(tzinfo=ZoneInfo(zone)) if zone else read).isoformat()
+    except (ValueError, ZoneInfoNotFoundError) as error:
         raise ConnectorFailed(f"deadline: {text!r} is no date and time", kind="permanent") from error
