@@ -126,8 +126,9 @@ def flag(value: Any, reference: str) -> str:
 def limits(reference: str) -> tuple[float | None, float | None] | None:
     """The bounds in "3.9-6.1", "3.9～6.1", "<5", ">=10"; None when there are none."""
     text = reference.strip().replace("～", "-").replace("~", "-").replace("–", "-").replace("—", "-")
-    if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*-+\s*(-?\d+(?:\.\d+)?)", text):
-        return float(match[1]), float(match[2])
+    if match := re.fullmatch(r"(-?\d+(?:\.\d+)?)\s*-\s*(-?\d+(?:\.\d+)?)", text):
+        low, high = float(match[1]), float(match[2])
+        return low, high if high >= low else -high  # 3.9--6.1 is a long dash, -2--1 is a sign
     if match := re.fullmatch(r"[<≤]=?\s*(\d+(?:\.\d+)?)", text):
         return None, float(match[1])
     if match := re.fullmatch(r"[>≥]=?\s*(\d+(?:\.\d+)?)", text):

@@ -45,7 +45,9 @@ def update_task(session: Session, resource: Mapping[str, Any], *, connection: st
     write_lock(session)
     ours = referral.referral_id(resource)
     digest = log.digest(json.dumps({k: v for k, v in resource.items() if k != "meta"}, sort_keys=True))
-    control = f"Task/{resource.get('id', '')}/{resource['status']}/{digest[:16]}"[:120]
+    # The version tells a resend from a second request in the same words
+    version = str((resource.get("meta") or {}).get("versionId", ""))
+    control = f"Task/{resource.get('id', '')}/{version}/{resource['status']}/{digest[:16]}"[-120:]
     known = session.scalar(select(MessageLog).filter_by(connection=connection, direction="in", control=control))
     if known is not None:
         known.attempts += 1
@@ -77,7 +79,5 @@ def _deliver(session: Session, row: MessageLog, resource: Mapping[str, Any], our
         row.state = "ignored"
         return
     row.mapped = told
-    # A request for more may come twice with the same words, and mean it: the task's version tells them apart
-    version = str((resource.get("meta") or {}).get("versionId", ""))
-    message_id = f"{row.connection}|{row.control}|{version}"[:200]
+    message_id = f"{row.connection}|{row.control}"
     messages.publish(session, "referral_update", ours, told, message_id=message_id, actor=row.connection)
