@@ -100,10 +100,12 @@ def _key(models: tuple[DecisionModel, ...]) -> str:
 def compiled(models: Sequence[DecisionModel]) -> dict[str, Any]:
     """A set of models as the isolate keeps it."""
     nodes: dict[str, Any] = {}
+    paths = _paths(models)
     for model in models:
         aliases = {one.namespace: one.alias for one in model.imports}
         for node in model.nodes:
-            nodes[f"{model.namespace}#{node.id}"] = _compiled_node(model, node, aliases)
+            compiled_node = _compiled_node(model, node, aliases)
+            nodes[f"{model.namespace}#{node.id}"] = compiled_node | {"path": paths.get(model.namespace, [])}
     for node in nodes.values():
         _drop_unknown(node, nodes)
     return {
@@ -111,6 +113,19 @@ def compiled(models: Sequence[DecisionModel]) -> dict[str, Any]:
         "types": {model.namespace: model.types for model in models},
         "imports": {model.namespace: {one.alias: one.namespace for one in model.imports} for model in models},
     }
+
+
+def _paths(models: Sequence[DecisionModel]) -> dict[str, list[str]]:
+    """By which imports the first model reaches each namespace."""
+    by_namespace = {model.namespace: model for model in models}
+    paths: dict[str, list[str]] = {models[0].namespace: []}
+    waiting = [models[0]]
+    for model in waiting:
+        for one in model.imports:
+            if one.namespace not in paths and one.namespace in by_namespace:
+                paths[one.namespace] = [*paths[model.namespace], one.alias] if one.alias else paths[model.namespace]
+                waiting.append(by_namespace[one.namespace])
+    return paths
 
 
 def _compiled_node(model: DecisionModel, node: Node, aliases: dict[str, str]) -> dict[str, Any]:

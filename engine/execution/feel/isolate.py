@@ -26,7 +26,15 @@ class Isolate:
         self.zone = settings.clinic_zone
         self.racer = MiniRacer()
         self.racer.eval(BUNDLE.read_text(encoding="utf-8"))
-        self.racer.set_hard_memory_limit(settings.feel_memory_mb * 1024 * 1024)
+        self.memory = settings.feel_memory_mb * 1024 * 1024
+        self.racer.set_hard_memory_limit(self.memory)
+
+    def is_filled(self) -> bool:
+        """Whether what is left over takes a third of the memory or more, or cannot be told any more."""
+        try:
+            return bool(self.racer.heap_stats()["total_heap_size"] > self.memory / 3)
+        except (JSEvalException, ValueError):
+            return True
 
     def call(self, text: str) -> str:
         """Runs `carelane(text)` within the limits. Raises mini-racer's own errors.
@@ -68,8 +76,8 @@ def configure(settings: Settings) -> None:
 def ask(request: dict[str, Any]) -> Any:
     """Sends one request into the isolate and gives its answer; the answer's values are still in transport form.
 
-    Raises ExpressionFailed when time or memory ran out. After memory ran out the isolate is thrown away, for what filled
-    it may still be in it.
+    Raises ExpressionFailed when time or memory ran out. An isolate that was filled is thrown away: the next evaluation,
+    however small, would find no room.
     """
     global _isolate  # noqa: PLW0603
     with _lock:
@@ -81,6 +89,8 @@ def ask(request: dict[str, Any]) -> Any:
             _isolate = None
             raise ExpressionFailed("It needs more memory than an expression may have.") from error
         except JSTimeoutException as error:
+            if isolate.is_filled():
+                _isolate = None
             raise ExpressionFailed(f"It took longer than the {isolate.timeout:g} s that an expression may take.") from error
         except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
             raise ExpressionFailed(f"A value is too deep, or holds text that is no Unicode: {error}.") from error

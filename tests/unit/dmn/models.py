@@ -53,13 +53,13 @@ def table(inputs: list[str], outputs: list[str], rules: list[str], policy: str =
 
 
 def _input(text: str) -> str:
-    expression, type_, allowed = (text.split(":") + ["", ""])[:3]
+    expression, type_, allowed = ([*text.split(":"), "", ""])[:3]
     values = f"<inputValues><text>{escape(allowed)}</text></inputValues>" if allowed else ""
     return f"<input><inputExpression{typed(type_)}><text>{escape(expression)}</text></inputExpression>{values}</input>"
 
 
 def _output(text: str) -> str:
-    name, type_, values, default = (text.split(":") + ["", "", ""])[:4]
+    name, type_, values, default = ([*text.split(":"), "", "", ""])[:4]
     listed = f"<outputValues><text>{escape(values)}</text></outputValues>" if values else ""
     otherwise = f"<defaultOutputEntry><text>{escape(default)}</text></defaultOutputEntry>" if default else ""
     return f"<output name={quoteattr(name)}{typed(type_)}>{listed}{otherwise}</output>"

@@ -69,8 +69,8 @@ ESCAPES = [
     'require("child_process")',
     "new Date()",
     "`${1}`",
-    "function(x) external {java: {class: \"java.lang.Runtime\", method signature: \"getRuntime()\"}}",
-    "(function() external {java: {class: \"java.lang.System\", method signature: \"exit(int)\"}})()",
+    'function(x) external {java: {class: "java.lang.Runtime", method signature: "getRuntime()"}}',
+    '(function() external {java: {class: "java.lang.System", method signature: "exit(int)"}})()',
     "a => a",
     "this.constructor",
     "globalThis.polluted = 1",
@@ -86,7 +86,7 @@ ESCAPES = [
     "for __proto__ in [1] return constructor",
     "{f: function(__proto__) __proto__.constructor, r: f({})}.r",
     "some constructor in [1] satisfies constructor.constructor",
-    'string(constructor)',
+    "string(constructor)",
     "`x`",
     "${x}",
     'eval("1")',
@@ -115,7 +115,7 @@ def test_javascripts_own_names_are_unknown(name: str) -> None:
 def test_an_escape_finds_nothing_and_leaves_nothing(expression: str) -> None:
     harmless = [None, False, [], [None], [None, None], {}, [{}]]
     assert value_or_refusal(expression) in harmless
-    assert feel.evaluate("[polluted, {}.polluted, \"\".polluted, {a: 1}, 1 + 1]", {}) == [None, None, None, {"a": 1}, 2]
+    assert feel.evaluate('[polluted, {}.polluted, "".polluted, {a: 1}, 1 + 1]', {}) == [None, None, None, {"a": 1}, 2]
 
 
 def test_names_of_javascript_are_ordinary_names_in_data() -> None:

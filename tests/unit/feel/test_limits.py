@@ -18,7 +18,7 @@ BOMBS = {
     "huge list in a list": "[for i in 1..1000000000 return [i]]",
     "backtracking": 'matches("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "^(a+)+$")',
     "endless recursion": "{f: function(n) f(n + 1), r: f(1)}.r",
-    "doubling text": "{d: function(s, n) if n = 0 then s else d(s + s, n - 1), r: string length(d(\"aaaaaaaa\", 60))}.r",
+    "doubling text": '{d: function(s, n) if n = 0 then s else d(s + s, n - 1), r: string length(d("aaaaaaaa", 60))}.r',
     "doubling list": "{d: function(s, n) if n = 0 then s else d(concatenate(s, s), n - 1), r: count(d([1], 60))}.r",
     "sorting for ever": "sort(for i in 1..300000 return i, function(a, b) count(for j in 1..1000 return j) > 1)",
     "quantifier": "every a in 1..100000, b in 1..100000 satisfies a + b > 0",
@@ -51,7 +51,11 @@ def test_eight_threads_share_the_isolate() -> None:
 
 
 def test_waiting_for_another_threads_bomb_does_not_count_as_ones_own_time() -> None:
-    slow = threading.Thread(target=lambda: pytest.raises(ExpressionFailed, feel.evaluate, BOMBS["quantifier"], {}))
+    def bomb() -> None:
+        with pytest.raises(ExpressionFailed):
+            feel.evaluate(BOMBS["quantifier"], {})
+
+    slow = threading.Thread(target=bomb)
     slow.start()
     time.sleep(0.1)
     assert feel.evaluate("2 + 2", {}) == 4

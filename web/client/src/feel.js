@@ -7,6 +7,7 @@ import { decide, isKept, keep } from './feel/decisions.js';
 import { takeWarnings } from './feel/interpret.js';
 import { lockDown } from './feel/lockdown.js';
 import { namesOf, syntaxErrors, variablesOf } from './feel/parsing.js';
+import './feel/rangetext.js';
 import { decode, encode } from './feel/values.js';
 
 const actions = {

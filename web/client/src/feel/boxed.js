@@ -1,8 +1,9 @@
 // Boxed expressions: literal, context, list, relation, invocation, function, conditional, filter, iterator, decision table.
-import { FeelFunction, isFunction, isRange } from 'feelin';
+import { FeelFunction, isFunction } from 'feelin';
 
 import { isComplaint } from './builtins.js';
 import { compile } from './compiling.js';
+import { itemsOf } from './iterations.js';
 import { define } from './names.js';
 import { namesOf } from './parsing.js';
 import { decisionTable } from './tables.js';
@@ -149,24 +150,25 @@ function boxedFilter({ in: source, match }, scope, run) {
   return kept;
 }
 
-function itemsOf(value) {
-  if (isRange(value)) return value.map((item) => item);
-  return Array.isArray(value) ? value : [value];
+/** A literal `a..b` stands for a range here, as it does in FEEL's own `for`. */
+function collection(source) {
+  const open = source?.kind === 'literal' && /^[^[\](){}"]*\.\.[^[\](){}"]*$/.test(source.text);
+  return open ? { ...source, text: `[${source.text}]` } : source;
 }
 
 function boxedFor({ variable, in: source, return: body }, scope, run) {
-  const value = boxed(source, scope, run);
+  const value = boxed(collection(source), scope, run);
   if (value === null) return null;
   const partial = [];
-  for (const item of itemsOf(value)) partial.push(boxed(body, scope.with({ [variable]: item, partial }), run));
+  for (const item of itemsOf(value) ?? []) partial.push(boxed(body, scope.with({ [variable]: item, partial }), run));
   return partial;
 }
 
 function quantified({ variable, in: source, satisfies }, scope, run, wanted) {
-  const value = boxed(source, scope, run);
+  const value = boxed(collection(source), scope, run);
   if (value === null) return null;
   let unknown = false;
-  for (const item of itemsOf(value)) {
+  for (const item of itemsOf(value) ?? []) {
     const result = boxed(satisfies, scope.with({ [variable]: item }), run);
     if (result === wanted) return wanted;
     if (typeof result !== 'boolean') unknown = true;

@@ -22,6 +22,7 @@ export function typeOf(value) {
 export function equal(a, b) {
   if (a === null || a === undefined) return b === null || b === undefined;
   if (b === null || b === undefined) return false;
+  if (Array.isArray(a) !== Array.isArray(b)) return equalAlone(a, b);
   const type = typeOf(a);
   if (type !== typeOf(b)) return null;
   if (isTemporal(a)) return equalTemporals(a, b);
@@ -29,6 +30,12 @@ export function equal(a, b) {
   if (type === 'context') return equalContexts(a, b);
   if (type === 'range') return equalRanges(a, b);
   return a === b;
+}
+
+/** A list of one equals its item (10.3.2.9.4). */
+function equalAlone(a, b) {
+  const [list, item] = Array.isArray(a) ? [a, b] : [b, a];
+  return list.length === 1 ? equal(list[0], item) : null;
 }
 
 function every(items, test) {

@@ -149,9 +149,15 @@ const VALUES = {
   service: (evaluation, node) => evaluation.service(node),
 };
 
-function inputOf(inputs, { name, alias }) {
-  if (Object.hasOwn(inputs, name)) return inputs[name];
-  return alias ? inputs[alias]?.[name] ?? inputs[`${alias}.${name}`] : null;
+/** Input data by its name; that of an imported model also below the import's name. */
+function inputOf(inputs, { name, path }) {
+  if (path.length) {
+    const holder = path.reduce((found, alias) => found?.[alias], inputs);
+    if (holder !== null && typeof holder === 'object' && Object.hasOwn(holder, name)) return holder[name];
+    const dotted = [...path, name].join('.');
+    if (Object.hasOwn(inputs, dotted)) return inputs[dotted];
+  }
+  return Object.hasOwn(inputs, name) ? inputs[name] : null;
 }
 
 function place(target, alias, { name, id, open }, value) {

@@ -58,7 +58,7 @@ class Compilation {
   settled(value, node) {
     if (value === undefined) return null;
     if (!isComplaint(value)) return value;
-    return this.warn(node, value.warning, value.template.replace(/\{(\w+)\}/g, (_, key) => shown(value.values[key])));
+    return this.warn(node, value.warning, value.template.replace(/\{(\w+)\}/g, (found, key) => (Object.hasOwn(value.values, key) ? shown(value.values[key]) : found)));
   }
 }
 
@@ -75,7 +75,7 @@ const COMPILERS = {
   },
   null: () => () => null,
   NumericLiteral(_, node) {
-    const value = Number(this.textOf(node));
+    const value = Number(this.textOf(node).replace(/\s+/g, '')); // the grammar takes `- 1` for one literal
     return () => value;
   },
   BooleanLiteral(_, node) {
@@ -258,10 +258,18 @@ function compileFunction(parts, node) {
     if (given.length < names.length || given.includes(undefined)) {
       return this.warn(node, 'FUNCTION_INVOCATION_FAILURE', `The function takes ${names.length} arguments`);
     }
-    const misfit = parameters.find(({ fits }, at) => fits && given[at] !== null && !fits(given[at]));
-    if (misfit) return this.warn(node, 'INVALID_TYPE', `The argument ${misfit.name} is of another type`);
-    return body(inner(scope, Object.fromEntries(names.map((name, at) => [name, given[at]]))));
+    const values = parameters.map(({ fits }, at) => (fits ? converted(given[at], fits) : given[at]));
+    const misfit = values.indexOf(undefined);
+    if (misfit >= 0) return this.warn(node, 'INVALID_TYPE', `The argument ${names[misfit]} is of another type`);
+    return body(inner(scope, Object.fromEntries(names.map((name, at) => [name, values[at]]))));
   }, names);
+}
+
+/** A value as a type wants it: itself, the only item of a list, or a list of itself; undefined when none fits. */
+function converted(value, fits) {
+  if (value === null || fits(value)) return value;
+  if (Array.isArray(value)) return value.length === 1 && fits(value[0]) ? value[0] : undefined;
+  return fits([value]) ? [value] : undefined;
 }
 
 function compileFor([, clause, , body]) {

@@ -14,7 +14,8 @@ export function compileIterations(compilation, clause) {
   });
 }
 
-function itemsOf(value) {
+/** What a value gives to iterate over: a list's items, a range's steps, or the value alone; null when there is nothing. */
+export function itemsOf(value) {
   if (Array.isArray(value)) return value;
   if (value === null) return null;
   if (!isRange(value)) return [value];

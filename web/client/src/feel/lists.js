@@ -1,9 +1,9 @@
 // List functions.
-import { isFunction } from 'feelin';
+import { FeelFunction, isFunction } from 'feelin';
 
 import { number } from './arithmetic.js';
 import { equal, order, typeOf } from './compare.js';
-import { complain, define, defineOfList } from './signature.js';
+import { BUILTINS, complain, define, defineOfList } from './signature.js';
 
 const allNumbers = (list) => list.every((item) => typeof item === 'number');
 
@@ -61,6 +61,11 @@ defineOfList('union', (lists) => distinct(lists.flatMap((list) => (Array.isArray
 define('duplicate values', 'list: list', (list) => distinct(list.filter((item, at) => list.some((other, place) => place !== at && equal(item, other) === true))));
 define('is empty', 'list: list', (list) => list.length === 0);
 
+BUILTINS.set('concatenate', new FeelFunction((...lists) => {
+  if (!lists.length || lists.includes(null)) return complain('concatenate: lists are needed');
+  return lists.flatMap((list) => (Array.isArray(list) ? list : [list]));
+}, ['...list']));
+
 /** Equal values once, in order; what can be hashed is. */
 function distinct(list) {
   const seen = new Set();
@@ -87,7 +92,8 @@ define('sublist', 'list: list, start position: number, length: number?', (list, 
   const from = place(list, start);
   if (from === null) return nowhere('sublist', start);
   if (length === null || length < 1) return complain('sublist: the length must be at least 1');
-  return list.slice(from, length === undefined ? undefined : from + Math.trunc(length));
+  const to = length === undefined ? list.length : from + Math.trunc(length);
+  return to > list.length ? complain(`sublist: there are fewer than ${length} from there`) : list.slice(from, to);
 });
 define('insert before', 'list: list, position: number, newItem: any', (list, position, item) => {
   const at = place(list, position);

@@ -3,11 +3,10 @@ import { FeelDate, FeelDateTime, FeelDuration, FeelFunction, FeelTime } from 'fe
 import { Temporal } from 'temporal-polyfill';
 
 import { adopt, BUILTINS, complain, define } from './signature.js';
-import { feelins } from './temporal.js';
+import { feelins, monthsBetween, readDuration } from './temporal.js';
 
 const DATE = /^(-?(?:[1-9]\d{4,}|\d{4}))-(\d\d)-(\d\d)$/;
 const TIME = /^T?(\d\d:\d\d:\d\d(?:\.\d+)?)(?:(Z|z)|([+-]\d\d:\d\d(?::\d\d)?)|@([\w/+-]+))?$/;
-const duration = feelins('a', 'duration(a)');
 const timeOf = feelins('a', 'time(a)');
 const timeOfParts = feelins('a, b, c, d', 'time(a, b, c, d)');
 const dateOf = feelins('a', 'date(a)');
@@ -73,14 +72,13 @@ maker('date and time', ['date', 'time', 'timezone'], (from) => {
   from === undefined && zone === undefined && (date instanceof FeelDate || date instanceof FeelDateTime) && time instanceof FeelTime ? joined(date, time) : null
 ));
 
-define('duration', 'from: string', duration);
+define('duration', 'from: string', (text) => readDuration(text) ?? complain(`duration: ${text} is none`));
 define('@', 'from: string', (text) => {
-  if (/^-?P/.test(text)) return duration(text);
-  const value = readDate(text) ?? (text.includes('T') && !text.startsWith('T') ? readDateTime(text) : readTime(text));
+  const value = readDuration(text) ?? readDate(text) ?? (text.includes('T') && !text.startsWith('T') ? readDateTime(text) : readTime(text));
   return value ?? complain(`${text} is no date, time or duration`);
 });
 define('last day of month', 'date: date|date and time', ({ value }) => (
   new FeelDate(Temporal.PlainDate.from({ year: value.year, month: value.month, day: value.daysInMonth }))
 ));
-define('years and months duration', 'from: date|date and time, to: date|date and time', feelins('a, b', 'years and months duration(a, b)'));
+define('years and months duration', 'from: date|date and time, to: date|date and time', monthsBetween);
 for (const name of ['now', 'today', 'day of year', 'day of week', 'month of year', 'week of year']) adopt(name);

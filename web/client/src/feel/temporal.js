@@ -19,18 +19,55 @@ export const isTemporal = (value) => (
   value instanceof FeelDate || value instanceof FeelDateTime || value instanceof FeelTime || value instanceof FeelDuration
 );
 
-export const months = (duration) => Math.round(duration.value.total({ unit: 'month', relativeTo: EPOCH }));
+export const months = ({ value }) => value.years * 12 + value.months;
 export const nanoseconds = ({ value }) => (
   BigInt(value.days) * 86_400_000_000_000n + BigInt(value.hours) * 3_600_000_000_000n + BigInt(value.minutes) * 60_000_000_000n
   + BigInt(value.seconds) * 1_000_000_000n + BigInt(value.milliseconds) * 1_000_000n
   + BigInt(value.microseconds) * 1000n + BigInt(value.nanoseconds)
 );
 
-export const ofMonths = (count) => new FeelDuration(Temporal.Duration.from({ years: Math.trunc(count / 12), months: count % 12 }), true);
+/** A duration of feelin's without its constructor, which reckons from 1970 and so fails for long ones. */
+function made(parts, yearsMonths) {
+  const value = Temporal.Duration.from(parts);
+  const duration = Object.create(FeelDuration.prototype, { value: { value } });
+  return Object.assign(duration, { yearsMonths, iso: yearsMonths && value.sign === 0 ? 'P0M' : value.toString() });
+}
+
+export const ofMonths = (count) => made({ years: Math.trunc(count / 12) + 0, months: (count % 12) + 0 }, true);
 
 export function ofNanoseconds(count) {
-  const [seconds, rest] = [count / 1_000_000_000n, count % 1_000_000_000n];
-  return new FeelDuration(Temporal.Duration.from({ seconds: Number(seconds), nanoseconds: Number(rest) }), false);
+  const part = (unit, of) => Number((of ? count % of : count) / unit);
+  return made({
+    days: part(86_400_000_000_000n), hours: part(3_600_000_000_000n, 86_400_000_000_000n),
+    minutes: part(60_000_000_000n, 3_600_000_000_000n), seconds: part(1_000_000_000n, 60_000_000_000n),
+    milliseconds: part(1_000_000n, 1_000_000_000n), microseconds: part(1000n, 1_000_000n), nanoseconds: part(1n, 1000n),
+  }, false);
+}
+
+const DURATION = /^(-)?P(?=\d|T\d)(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)D)?(?:T(?=\d)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)(?:\.(\d{0,9})\d*)?S)?)?$/;
+
+/** A duration from its text; null when it is none. Years and months do not go with days and time. */
+export function readDuration(text) {
+  const found = DURATION.exec(text);
+  if (!found) return null;
+  const [, minus, ...parts] = found;
+  const sign = minus ? -1n : 1n;
+  const [years, monthCount, days, hours, minutes, seconds] = parts.slice(0, 6).map((part) => BigInt(part ?? 0));
+  const daysTime = parts.slice(2).some((part) => part !== undefined);
+  try {
+    if (!daysTime) return ofMonths(Number(sign * (years * 12n + monthCount)));
+    if (parts[0] !== undefined || parts[1] !== undefined) return null;
+    const fraction = BigInt((parts[6] ?? '').padEnd(9, '0'));
+    return ofNanoseconds(sign * ((((days * 24n + hours) * 60n + minutes) * 60n + seconds) * 1_000_000_000n + fraction));
+  } catch {
+    return null; // longer than can be reckoned with
+  }
+}
+
+/** Whole months between two dates. */
+export function monthsBetween(from, to) {
+  const day = ({ value }) => (value.toPlainDate ? value.toPlainDate() : value);
+  return ofMonths(day(from).until(day(to), { largestUnit: 'month', smallestUnit: 'month' }).months);
 }
 
 /** Nanoseconds since 1970 of a date, date and time or time (of that day); without a zone as if in UTC. */
@@ -107,7 +144,7 @@ export function over(duration, divisor) {
   return amount(divisor) === 0 ? null : amount(duration) / amount(divisor);
 }
 
-export const negated = (duration) => new FeelDuration(duration.value.negated(), duration.yearsMonths);
+export const negated = (duration) => (duration.yearsMonths ? ofMonths(-months(duration)) : ofNanoseconds(-nanoseconds(duration)));
 
 const PROPERTIES = {
   FeelDate: ['year', 'month', 'day', 'weekday'],
