@@ -15,6 +15,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
+from sqlalchemy.exc import IntegrityError
+
+from engine.errors import BpmnError, CarelaneError, ConnectorFailed
 from engine.execution import connectors as registry
 from engine.execution.connectors import Call
 from integrations import schema
@@ -41,15 +44,15 @@ class Work:
         return book.link(name or self.call.headers.get("connection", "") or self.connection)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Declared:
     """A connector as it was declared. Satisfies `engine.execution.connectors.Connector`."""
 
     type: str
     title: tuple[str, str]  # English, Chinese
     group: tuple[str, str]
-    input: type
-    output: type
+    input: Any  # a dataclass
+    output: Any
     run: Callable[[Any, Work], Any]
     connection: str = ""  # default connection; empty: works inside Carelane
     standard: str = ""
@@ -60,9 +63,16 @@ class Declared:
 
     def call(self, call: Call) -> Mapping[str, Any]:
         """Checks the input, runs, and returns the output variables."""
-        given = schema.read(self.input, call.input, f"input of {self.type}")
+        given: Any = schema.read(self.input, call.input, f"input of {self.type}")
         run = (_instead.get() or {}).get(self.type, self.run)
-        return schema.write(run(given, Work(call, self.connection)))
+        try:
+            return schema.write(run(given, Work(call, self.connection)))
+        except (BpmnError, ConnectorFailed):
+            raise
+        except IntegrityError as error:  # two workers had the same idea at once; the second finds the first one's rows
+            raise ConnectorFailed("Somebody else wrote the same at the same moment.", kind="transient") from error
+        except CarelaneError as error:  # there is no such payment, for instance: trying again would not help
+            raise ConnectorFailed(error.message, kind="permanent") from error
 
     def redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """`values` as they may be shown to someone who may not see patients."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, field
 from datetime import date, datetime
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
@@ -83,12 +83,13 @@ T = TypeVar("T")
 def read(kind: type[T], values: Mapping[str, Any], what: str = "input") -> T:
     """Builds `kind` from a call's input; ConnectorFailed(permanent) names each field that is missing or wrong."""
     try:
-        loaded = _schema(kind)().load({name: value for name, value in values.items() if value is not None and value != ""})
+        loaded = _schema(cast(Any, kind))().load({name: value for name, value in values.items() if value is not None and value != ""})
     except ValidationError as error:
-        wrong = list(_flat(error.normalized_messages()))
+        wrong = list(_flat(cast(Any, error).normalized_messages()))
         text = "; ".join(f"{path}: {message}" for path, message in wrong)
         raise ConnectorFailed(f"The {what} is wrong. {text}", kind="permanent", fields=dict(wrong)) from error
-    return _build(kind, loaded)
+    built: T = _build(kind, loaded)
+    return built
 
 
 def write(answer: Any) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _through_moles(quantity: Any, goal: Any, loinc: str | None, unit: str, to_un
 
 
 def _valence(loinc: str | None, unit: str, to_unit: str) -> int:
-    if loinc not in VALENCE:
+    if loinc is None or loinc not in VALENCE:
         raise NotConvertible(f"{unit} cannot be converted to {to_unit} without the valence of {loinc or 'the ion'}.")
     return VALENCE[loinc]
 

@@ -40,6 +40,17 @@ class Link:
         return bool(self.address.get("idempotent", False))
 
 
+class _Told(dict[str, Any]):
+    """Settings of a connection; what is missing is said in words instead of a KeyError."""
+
+    def __init__(self, connection: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._connection = connection
+
+    def __missing__(self, name: str) -> Any:
+        raise ConnectorFailed(f"The connection {self._connection} does not say its {name}.", kind="permanent")
+
+
 _cache: dict[tuple[int, str], tuple[float, Link]] = {}
 _lock = threading.Lock()
 
@@ -70,7 +81,7 @@ def exists(name: str) -> bool:
 
 def copy(row: Connection) -> Link:
     """A session-free copy of the row."""
-    return Link(row.name, row.kind, dict(row.address), row.state, dict(row.secrets or {}))
+    return Link(row.name, row.kind, _Told(row.name, row.address), row.state, _Told(row.name, row.secrets or {}))
 
 
 def forget() -> None:

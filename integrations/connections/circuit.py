@@ -44,10 +44,10 @@ def _breaker(name: str) -> pybreaker.CircuitBreaker:
     with _lock:
         if name not in _breakers:
             _breakers[name] = pybreaker.CircuitBreaker(
-                fail_max=FAILURES, reset_timeout=RESET_SECONDS, exclude=[BpmnError, _not_down], name=name, throw_new_error_on_trip=False
+                fail_max=FAILURES, reset_timeout=RESET_SECONDS, exclude=[_not_down], name=name, throw_new_error_on_trip=False
             )
         return _breakers[name]
 
 
 def _not_down(error: BaseException) -> bool:
-    return isinstance(error, ConnectorFailed) and error.kind == "permanent"
+    return isinstance(error, BpmnError) or (isinstance(error, ConnectorFailed) and error.kind == "permanent")

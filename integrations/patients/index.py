@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -19,7 +19,7 @@ from integrations.patients.identity import IdCard, read_id_card, tidy_id, tidy_n
 from integrations.patients.match import Grade, compare
 from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge
 
-_SEARCHED = {  # our field: (system of the blind index, how to tidy)
+_SEARCHED: Mapping[str, tuple[str, Callable[[str], str]]] = {  # our field: (system of the blind index, how to tidy)
     "idCard": ("id_card", tidy_id),
     "medicalCard": ("medical_card", tidy_id),
     "phone": ("phone", tidy_phone),

@@ -19,6 +19,7 @@ from integrations.messages import log, worklist
 from integrations.messages.tables import MessageLog
 from integrations.payments import ledger, providers, wechat_crypto
 from integrations.payments.providers import Standing
+from integrations.payments.tables import Payment
 
 WINDOW_SECONDS = 300
 
@@ -91,7 +92,7 @@ def _take(session: Session, link: Link, notice_id: str, event: str, trade_no: st
     _settle(session, row, payment, found, notice_id)
 
 
-def _settle(session: Session, row: MessageLog, payment: ledger.Payment, found: Standing, notice_id: str) -> None:
+def _settle(session: Session, row: MessageLog, payment: Payment, found: Standing, notice_id: str) -> None:
     if found.state == "paid" and found.amount != payment.amount:
         ledger.note(session, payment, "refused", notice_id, source="notification", detail={"amount": found.amount})
         _unplaced(session, row, "other_amount", f"It says {found.amount}, the order is over {payment.amount} {payment.currency}")
@@ -104,7 +105,7 @@ def _settle(session: Session, row: MessageLog, payment: ledger.Payment, found: S
         row.state = "duplicate"
 
 
-def _refund(session: Session, payment: ledger.Payment, content: dict[str, Any]) -> None:
+def _refund(session: Session, payment: Payment, content: dict[str, Any]) -> None:
     if str(content.get("refund_status")) == "SUCCESS":
         amount = int((content.get("amount") or {}).get("refund", 0))
         ledger.refund(session, payment, str(content["out_refund_no"]), amount, source="notification")
