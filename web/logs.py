@@ -7,7 +7,7 @@ import sys
 import time
 import uuid
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -20,8 +20,8 @@ ALLOWED = frozenset(
 log = structlog.get_logger("carelane.web")
 
 
-def configure(level: str = "INFO") -> None:
-    """Sets up structlog and the standard library's loggers alike. Called once per process."""
+def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
+    """Sets up structlog and the standard library's loggers alike, to standard error by default."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -30,9 +30,10 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(serializer=lambda event, **_: orjson.dumps(event).decode()),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Foreign())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Iterator
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.globals import _cv_app
 from flask.testing import FlaskClient
 from sqlalchemy import select
 from werkzeug.test import TestResponse
@@ -63,11 +65,27 @@ def settings(prepared: Path, tmp_path: Path) -> Settings:
     return settings_at(tmp_path / "var")
 
 
+class Browser(FlaskClient):
+    """A client whose requests get an application context of their own, as in a server, beside the test's."""
+
+    def open(self, *args: Any, **options: Any) -> TestResponse:
+        """One request; what the test has read so far is forgotten, so that it looks again."""
+        db.session.rollback()
+        db.session.expire_all()
+
+        def request() -> TestResponse:
+            _cv_app.set(None)  # type: ignore[arg-type]
+            return super(Browser, self).open(*args, **options)
+
+        return copy_context().run(request)
+
+
 @pytest.fixture
 def app(settings: Settings) -> Iterator[EdgeFlask]:
     """The application on this test's own database."""
     made = create_app(settings)
     made.config["PROPAGATE_EXCEPTIONS"] = False
+    made.test_client_class = Browser
     with made.app_context():
         yield made
         db.session.remove()
@@ -137,10 +155,11 @@ class Clinic:
     def identified(self, name: str = "张伟", department: str = "surgery", ticket: str = "A001", **facts: Any) -> Instance:
         """A visit whose patient is known: it waits for the triage nurse."""
         visit = self.visit(department)
+        task_id = self.task(visit).id
         about = {"name": name, "sex": "male", "birthDate": "1980-05-02", **facts}
         patient = index.save(db.session(), self.app.config["CARELANE"], about)
         values = {"patientName": name, "patientId": patient.id, "ticket": ticket, "payer": "self"}
-        tasks.complete(db.session(), self.task(visit).id, values, user="registrar")
+        tasks.complete(db.session(), task_id, values, user="registrar")
         db.session.commit()
         return instances.get(db.session(), visit.id)
 
@@ -153,6 +172,7 @@ class Clinic:
 
     def task(self, visit: Instance) -> Task:
         """The visit's open task, as the database holds it now."""
+        db.session.rollback()
         db.session.expire_all()
         return db.session.scalars(select(Task).where(Task.instance_id == visit.id, Task.state == "open")).one()
 

@@ -9,10 +9,13 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import func, select
 
+from engine.clock import now
 from engine.errors import NotFound
 from web.access import ROLES, allowed, signed_in
 from web.accounts import passwords, sessions
 from web.accounts.tables import Account, AccountRole, Department
+from web.api import tokens
+from web.api.tables import ApiToken
 from web.db import db
 from web.shell import departments
 
@@ -164,3 +167,35 @@ def _fill(row: Account) -> None:
     kept = [r for r in row.roles if (r.role, r.department) in wanted]
     there = {(r.role, r.department) for r in kept}
     row.roles = [*kept, *(AccountRole(role=r, department=d) for r, d in sorted(wanted - there, key=str))]
+
+
+@bp.get("/tokens")
+@allowed("admin.accounts")
+def token_list() -> ResponseReturnValue:
+    """The tokens of programs."""
+    rows = db.session.scalars(select(ApiToken).order_by(ApiToken.revoked.is_not(None), ApiToken.created.desc()))
+    return render_template("admin/tokens.html", rows=list(rows), scopes=tokens.SCOPES, made=None)
+
+
+@bp.post("/tokens")
+@allowed("admin.accounts")
+def create_token() -> ResponseReturnValue:
+    """Makes a token and shows its text this one time."""
+    name, scopes = request.form.get("name", "").strip(), request.form.getlist("scopes")
+    if not name or not set(scopes) & set(tokens.SCOPES):
+        flash(gettext("A token needs a name and at least one scope."), "bad")
+        return redirect(url_for("admin.token_list"))
+    _, text = tokens.create(db.session(), name, scopes, by=signed_in().login)
+    rows = db.session.scalars(select(ApiToken).order_by(ApiToken.revoked.is_not(None), ApiToken.created.desc()))
+    return render_template("admin/tokens.html", rows=list(rows), scopes=tokens.SCOPES, made=text)
+
+
+@bp.post("/tokens/<token_id>/revoke")
+@allowed("admin.accounts")
+def revoke_token(token_id: str) -> ResponseReturnValue:
+    """Ends a token; its next request is refused."""
+    row = db.session.get(ApiToken, token_id)
+    if row is None:
+        raise NotFound
+    row.revoked = row.revoked or now()
+    return redirect(url_for("admin.token_list"))
