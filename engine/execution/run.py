@@ -18,7 +18,7 @@ from engine.execution.specs.base import Stuck
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import CalledElement, Element, Flow
 
-MOST_STEPS = 100_000  # elements that one step may pass before it is taken for an endless circle
+MOST_STEPS = 50_000  # elements that one step may pass before it is taken for an endless circle
 
 
 class Environment(Protocol):

@@ -74,21 +74,24 @@ def escalation(token: Token, code: str | None) -> bool:
 
 
 def cancel_transaction(token: Token) -> bool:
-    """A cancel end: compensates what the transaction did, then leaves it by its cancel boundary."""
+    """A cancel end: compensates what the transaction did; True when nothing is left to undo."""
     scope, run = token.scope, token.scope.run
     if "undo" not in token.notes:
         for other in [t for t in scope.tasks.values() if t is not token]:
             run.cancel(other)
         token.notes["undo"] = compensation.flatten(scope.compensations)
         scope.compensations = []
-    if compensation.next_handler(token):
-        return False
-    owner = _around(scope)
+    return not compensation.next_handler(token)
+
+
+def leave_transaction(token: Token) -> None:
+    """Leaves a compensated transaction by its cancel boundary event."""
+    owner = _around(token.scope)
     boundary = _boundary(owner, "cancel", None) if owner is not None else None
     if owner is None or boundary is None:
         raise Stuck("model", "A cancel end event needs a transaction around it with a cancel boundary event.")
-    run.interrupt(owner, boundary, {}, {})
-    return False
+    token.scope.remove(token)
+    token.scope.run.interrupt(owner, boundary, {}, {})
 
 
 def signal_name(token: Token) -> str:

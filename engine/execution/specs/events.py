@@ -54,7 +54,10 @@ class EndEvent(ThrowEvent):
     """The token ends here; what the end throws is thrown first."""
 
     def go_on(self, token: Token) -> None:
-        """Notes where the scope ended."""
+        """Notes where the scope ended; a cancel end leaves its transaction."""
+        if self.element.events and self.element.events[0].kind == "cancel":
+            throwing.leave_transaction(token)
+            return
         token.scope.run.reached_end(token)
 
 
