@@ -37,7 +37,7 @@ def decide(models: DecisionModel | Sequence[DecisionModel], decision: str, input
     """Evaluates a decision, decision service or knowledge model, given by id or name, with all that it requires.
 
     `models` is the decision's model, followed by those that it imports. Inputs are matched by the input data's names;
-    a model without input data sees all inputs. Raises NotFound when there is no such decision, and ExpressionFailed
+    a model without input data, or made for Camunda, sees all inputs. Raises NotFound when there is no such decision, and ExpressionFailed
     when an expression fails or rules overlap that must not.
     """
     given = (models,) if isinstance(models, DecisionModel) else tuple(models)
@@ -47,7 +47,7 @@ def decide(models: DecisionModel | Sequence[DecisionModel], decision: str, input
         "action": "decide",
         "key": key,
         "node": f"{node[0].namespace}#{node[1].id}",
-        "inputs": encode(dict(inputs), "inputs"),
+        "inputs": encode(_relevant(given, node[1], inputs), "inputs"),
     }
     try:
         answer = ask(request)
@@ -56,6 +56,17 @@ def decide(models: DecisionModel | Sequence[DecisionModel], decision: str, input
     except ExpressionFailed as error:
         raise ExpressionFailed(f"Decision {decision}: {error.message}", decision=decision) from error
     return _decided(decision, answer)
+
+
+def _relevant(models: tuple[DecisionModel, ...], node: Node, inputs: Mapping[str, object]) -> dict[str, object]:
+    """The inputs that the models can ask for: the rest need not make the trip."""
+    if node.kind == "decision" and any(model.open for model in models):
+        return dict(inputs)
+    names = {one.name for model in models for one in model.inputs} | {one.alias for model in models for one in model.imports}
+    if node.kind != "decision":
+        names |= {one["name"] for one in (node.expression or {}).get("parameters", ())}
+        names |= {other.name for model in models for other in model.nodes}
+    return {name: value for name, value in inputs.items() if name in names or name.partition(".")[0] in names}
 
 
 def _find(models: tuple[DecisionModel, ...], decision: str) -> tuple[DecisionModel, Node]:
@@ -138,7 +149,7 @@ def _compiled_node(model: DecisionModel, node: Node, aliases: dict[str, str]) ->
         "name": node.name,
         "type": node.type,
         "namespace": model.namespace,
-        "open": node.kind == "decision" and not model.inputs,
+        "open": node.kind == "decision" and model.open,
         "requires": [reference(one) for one in node.requires],
         "outputs": [one.key for one in node.outputs],
         "parameters": _parameters(node),

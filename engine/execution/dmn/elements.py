@@ -65,6 +65,12 @@ class DecisionModel:
     imports: tuple[Import, ...] = ()
     types: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: tuple[Node, ...] = ()
+    camunda: bool = False  # made for Camunda, where input data are mere drawing
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether decisions see all variables: as in Camunda, and where nothing says what the inputs are."""
+        return self.camunda or not self.inputs
 
     @cached_property
     def decisions(self) -> tuple[Node, ...]:

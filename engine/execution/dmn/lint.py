@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from engine.errors import Problem
 from engine.execution.dmn.elements import Boxed, DecisionModel, Node, nested
@@ -72,7 +73,10 @@ def _node(model: DecisionModel, node: Node, others: Sequence[DecisionModel]) -> 
         yield _problem("dmn-no-logic", node, "It has no logic and would always be null.", "Give it a table or an expression.")
     if node.kind == "service" and not node.outputs:
         yield _problem("dmn-no-logic", node, "It has no output decision.", "Name the decisions that it answers with.")
-    texts = Texts(node.name, visible_names(model, node, others), open=not model.inputs or node.kind != "decision")
+    severity: Literal["error", "warning"] | None = "error"
+    if node.kind == "decision" and model.open:
+        severity = "warning" if model.inputs else None
+    texts = Texts(node.name, visible_names(model, node, others), severity)
     for boxed in nested(node.expression):
         element = boxed["id"] or node.id
         if boxed["type"] and boxed["type"] not in types:

@@ -43,6 +43,7 @@ def read(xml: bytes, file: str = "") -> DecisionModel:
         key=hashlib.sha256(xml).hexdigest(),
         imports=imports,
         types={name_of(one): _type(one) for one in children(root, "itemDefinition")},
+        camunda=any("camunda.org" in uri for uri in root.nsmap.values()) or "Camunda" in root.get("exporter", ""),
         nodes=tuple(_node(one, namespace) for one in _graph_elements(root)),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from engine.errors import Problem
 from engine.execution.dmn.elements import DecisionModel, Node, nested
@@ -19,18 +19,23 @@ BUILT_IN_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """The FEEL texts of one node: its name, the names in sight, and whether others may come from outside."""
+    """The FEEL texts of one node: its name, the names in sight, and how bad others are (None: they may come from outside)."""
 
     node: str
     names: frozenset[str]
-    open: bool
+    severity: Literal["error", "warning"] | None
+
+    @property
+    def open(self) -> bool:
+        """Whether names may come from outside."""
+        return self.severity != "error"
 
     def check(self, text: str, element: str, kind: str, *, unary: bool = False) -> Iterator[Problem]:
-        """The syntax errors of a text, and as warnings the names in it that are nowhere in sight."""
+        """The syntax errors of a text, and the names in it that are nowhere in sight."""
         found = reading(text, self.names, unary=unary)
         for error in found.errors:
             yield Problem("dmn-syntax", f"{self.node}: `{text}` is no FEEL: {error}.", "Correct the expression.", element, kind)
-        if found.errors or self.open:
+        if found.errors or self.severity is None:
             return
         unknown = sorted(found.names - self.names)
         if unknown:
@@ -40,7 +45,7 @@ class Texts:
                 "Draw the requirement, or put texts in quotes.",
                 element,
                 kind,
-                "warning",
+                self.severity,
             )
 
 

@@ -81,7 +81,7 @@ def ask(request: dict[str, Any]) -> Any:
     """
     global _isolate  # noqa: PLW0603
     with _lock:
-        isolate = _present()
+        isolate = present()
         request["now"] = [clock.now().isoformat(), isolate.zone]
         try:
             return orjson.loads(isolate.call(orjson.dumps(request).decode()))
@@ -98,7 +98,8 @@ def ask(request: dict[str, Any]) -> Any:
             raise ExpressionFailed(f"It could not be evaluated: {_first_line(error)}.") from error
 
 
-def _present() -> Isolate:
+def present() -> Isolate:
+    """This process's isolate, made when there is none."""
     global _settings, _isolate  # noqa: PLW0603
     if _isolate is None:
         _settings = _settings or Settings.from_env()

@@ -90,6 +90,15 @@ def test_a_lone_word_is_pointed_out_where_any_variable_may_come_from_outside() -
     assert rules_of(decision("Level", logic)) == ["dmn-bare-word"]
 
 
+def test_a_model_made_for_camunda_sees_all_variables_and_is_only_warned() -> None:
+    content = xml(input_data("Age"), decision("D", literal("age + 1"), "Age")).replace(
+        b"<definitions", b'<definitions exporter="Camunda Modeler"'
+    )
+    made = dmn.read(content)
+    assert dmn.decide(made, "D", {"age": 1}).result == 2
+    assert [(one.rule, one.severity) for one in dmn.problems(made)] == [("dmn-unknown-name", "warning")]
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import ExpressionFailed
 from engine.execution import feel
-from engine.execution.feel.isolate import ask
+from engine.execution.feel.isolate import ask, present
 
 PROBES = [
     "globalThis", "this", "window", "self", "global", "process", "require", "module", "console", "eval", "Function", "Object", "Reflect",
@@ -158,10 +158,7 @@ def test_variables_of_one_evaluation_are_unknown_to_the_next() -> None:
 )
 def test_even_javascript_inside_finds_no_tools_and_leaves_no_trace(code: str) -> None:
     """The second wall: run JavaScript in the isolate as if an escape had succeeded."""
-    from engine.execution.feel import isolate
-
-    feel.evaluate("1", {})
-    racer = isolate._isolate.racer  # type: ignore[union-attr]
+    racer = present().racer
     outcome = racer.eval(f"(() => {{ 'use strict'; try {{ ({code}); return 'ran' }} catch (error) {{ return 'stopped' }} }})()")
     assert outcome == "stopped"
     assert racer.eval("typeof polluted") == "undefined"
