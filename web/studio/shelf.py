@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from engine.errors import NotFound
 from engine.execution.tables import Instance
+from engine.models import deploy
 from engine.models.tables import Definition, Deployment
 
 KINDS = ("process", "decision", "form")
@@ -50,6 +51,18 @@ def shelf(session: Session) -> dict[str, list[Item]]:
         item.running = sum(by_definition.get(v.id, 0) for v in item.versions)
         found[item.kind].append(item)
     return found
+
+
+def form_titles(session: Session, found: dict[str, list[Item]], language: str) -> dict[str, str]:
+    """What to call a form, which has no name of its own: the step that shows it, with its process."""
+    titles: dict[str, str] = {}
+    for process in found["process"]:
+        for version in process.heads:
+            model = deploy.model(session, version)
+            for element in model.elements.values():
+                if element.form_id:
+                    titles.setdefault(element.form_id, f"{element.label(language)} · {model.label(language)}")
+    return titles
 
 
 def item(session: Session, kind: str, key: str) -> Item:

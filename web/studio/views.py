@@ -37,7 +37,8 @@ def show() -> ResponseReturnValue:
     """Everything that is deployed."""
     found = shelf.shelf(db.session())
     acts = shelf.deployments(db.session(), [i.newest for items in found.values() for i in items])
-    return render_template("studio/list.html", shelf=found, acts=acts, THINGS=THINGS)
+    titles = shelf.form_titles(db.session(), found, language())
+    return render_template("studio/list.html", shelf=found, acts=acts, titles=titles, THINGS=THINGS)
 
 
 @bp.get("/studio/<any(process, decision, form):kind>/<key>")
