@@ -79,18 +79,17 @@ def ask(request: dict[str, Any]) -> Any:
     Raises ExpressionFailed when time or memory ran out. An isolate that was filled is thrown away: the next evaluation,
     however small, would find no room.
     """
-    global _isolate  # noqa: PLW0603
     with _lock:
         isolate = present()
         request["now"] = [clock.now().isoformat(), isolate.zone]
         try:
             return orjson.loads(isolate.call(orjson.dumps(request).decode()))
         except JSOOMException as error:
-            _isolate = None
+            _throw_away(isolate)
             raise ExpressionFailed("It needs more memory than an expression may have.") from error
         except JSTimeoutException as error:
             if isolate.is_filled():
-                _isolate = None
+                _throw_away(isolate)
             raise ExpressionFailed(f"It took longer than the {isolate.timeout:g} s that an expression may take.") from error
         except (orjson.JSONEncodeError, orjson.JSONDecodeError) as error:
             raise ExpressionFailed(f"A value is too deep, or holds text that is no Unicode: {error}.") from error
@@ -105,6 +104,13 @@ def present() -> Isolate:
         _settings = _settings or Settings.from_env()
         _isolate = Isolate(_settings)
     return _isolate
+
+
+def _throw_away(isolate: Isolate) -> None:
+    """Makes room for a new isolate; freeing the old one's memory takes its time and nobody waits for it."""
+    global _isolate  # noqa: PLW0603
+    _isolate = None
+    threading.Thread(target=isolate.racer.close, name="feel-close", daemon=True).start()
 
 
 def _first_line(error: Exception) -> str:
