@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 from engine.settings import Settings
 from web import csrf, db, errors, headers, i18n, logs, shell
@@ -49,13 +48,11 @@ def create_app(settings: Settings | None = None) -> EdgeFlask:
     i18n.init(app, settings)
     errors.init(app)
     headers.init(app, secure=settings.public_url.startswith("https"))
-    logs.init(app)
+    logs.init(app, settings.log_level)
     sessions.init(app)
     csrf.init(app)
     oidc.init(app, settings)
     for feature in FEATURES:
-        if find_spec(f"web.{feature}") is None or find_spec(f"web.{feature}.views") is None:
-            continue
         app.register_blueprint(import_module(f"web.{feature}.views").bp)
     shell.init(app)
     return app

@@ -35,7 +35,7 @@ def configure(level: str = "INFO", stream: TextIO | None = None) -> None:
     )
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(_Foreign())
-    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=stream is not None)
 
 
 def _only_allowed(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -66,8 +66,13 @@ def _places(error: BaseException) -> str:
     return " > ".join(places[-6:])
 
 
-def init(app: Flask) -> None:
-    """One line a request: the route, never the path or the query, which may hold a name."""
+def init(app: Flask, level: str) -> None:
+    """Sets up this process's logs where nobody has, and writes one line a request.
+
+    It holds the route, never the path or the query, which may hold a name.
+    """
+    if not structlog.is_configured():
+        configure(level)
 
     @app.before_request
     def _start() -> None:

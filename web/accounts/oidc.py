@@ -5,27 +5,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from authlib.integrations.base_client.errors import OAuthError
 from authlib.integrations.flask_client import OAuth
 from flask import Flask, current_app
+from flask_babel import gettext
+from joserfc.errors import JoseError
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response
 
 from engine.errors import Forbidden
 from engine.settings import Settings
 from web.access import ROLES
 from web.accounts.tables import Account, AccountRole, Department
 
-oauth = OAuth()
+PLACE = "carelane_oidc"
 
 
 def init(app: Flask, settings: Settings) -> None:
-    """Registers the provider; without an issuer there is none."""
+    """Registers the provider with this application; without an issuer there is none."""
     if not settings.oidc_issuer:
         return
-    oauth.init_app(app)
-    oauth.register(
+    app.extensions[PLACE] = OAuth(app).register(
         "clinic",
-        overwrite=True,
         client_id=settings.oidc_client_id,
         client_secret=settings.oidc_client_secret,
         server_metadata_url=settings.oidc_issuer.rstrip("/") + "/.well-known/openid-configuration",
@@ -33,9 +35,32 @@ def init(app: Flask, settings: Settings) -> None:
     )
 
 
+def begin(callback: str) -> Response:
+    """Sends the browser to the provider, which sends it back to `callback`."""
+    answer: Response = current_app.extensions[PLACE].authorize_redirect(callback)
+    return answer
+
+
+def claims() -> dict[str, Any]:
+    """The claims of whoever the provider sent back, from the signed ID token and, where it is silent, from userinfo.
+
+    Raises Forbidden when the sign-in was not completed or does not belong to this browser.
+    """
+    client = current_app.extensions[PLACE]
+    try:
+        token = client.authorize_access_token()
+        found = dict(token["userinfo"])
+        if "email" not in found:
+            more = dict(client.userinfo(token=token))
+            found = {**more, **found} if more.get("sub") == found["sub"] else found
+    except (OAuthError, JoseError):
+        raise Forbidden(gettext("The sign-in at the provider was not completed. Try again.")) from None
+    return {name: found.get(name) for name in ("sub", "email", "email_verified", "name", "roles")}
+
+
 def enabled() -> bool:
     """Whether a provider is configured."""
-    return bool(current_app.config["CARELANE"].oidc_issuer)
+    return PLACE in current_app.extensions
 
 
 def account_for(session: Session, claims: Mapping[str, Any]) -> Account:
@@ -53,7 +78,7 @@ def account_for(session: Session, claims: Mapping[str, Any]) -> Account:
     granted = _granted(session, claims.get("roles"))
     if account is None and granted:
         name = str(claims.get("name") or email or subject)
-        account = Account(login=_free_login(session, email or subject), name_zh=name, name_en=name, email=trusted)
+        account = Account(login=_free_login(session, email or subject), name_zh=name, name_en=name, email=trusted, active=True)
         session.add(account)
     if account is None or not account.active:
         raise Forbidden("The provider knows you, but there is no account for you here. Ask an administrator.")

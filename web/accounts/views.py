@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from authlib.integrations.base_client.errors import OAuthError
 from flask import Blueprint, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
-from werkzeug.wrappers import Response
 
 from engine.errors import Forbidden, NotFound, Refused
 from web import csrf
@@ -65,8 +63,7 @@ def sign_in_provider() -> ResponseReturnValue:
         raise NotFound
     session["next"] = request.args.get("next", "")
     callback = current_app.config["CARELANE"].public_url + url_for("accounts.sign_in_callback")
-    answer: Response = oidc.oauth.clinic.authorize_redirect(callback)
-    return answer
+    return oidc.begin(callback)
 
 
 @bp.get("/login/callback")
@@ -75,11 +72,7 @@ def sign_in_callback() -> ResponseReturnValue:
     """The provider sends the browser back here; a small form of our own then finishes, as only a POST may write."""
     if not oidc.enabled():
         raise NotFound
-    try:
-        token = oidc.oauth.clinic.authorize_access_token()
-    except OAuthError:
-        raise Forbidden(gettext("The sign-in at the provider was not completed. Try again.")) from None
-    session["claims"] = {k: token["userinfo"].get(k) for k in ("sub", "email", "email_verified", "name", "roles")}
+    session["claims"] = oidc.claims()
     return render_template("accounts/finish.html")
 
 
