@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import combinations
+from itertools import combinations, product
 
 from engine.models.elements import Element, ProcessModel
 
 MOST_POSITIONS = 4000
 WIDEST_CHOICE = 5
+MOST_TOKENS = 5  # on one flow
 
 Marking = frozenset[tuple[str, int]]  # flow id → how many tokens it holds
 Position = tuple[Marking, bool]  # …, and whether an event chose the way here
@@ -52,11 +53,17 @@ class _Board:
 
 @lru_cache(maxsize=64)
 def _explore(board: _Board) -> Explored:
-    return _Game(board.model, board.level).play()
+    deep, wide = (_Game(board.model, board.level, deep=deep).play() for deep in (True, False))
+    return Explored(deep.stuck, deep.exposed, wide.multiplied, deep.complete)
 
 
 class _Game:
-    def __init__(self, model: ProcessModel, level: str | None) -> None:
+    """One way of playing: `deep` follows a path to where it waits before the next, which leaves few positions.
+
+    Otherwise what is farthest from the end moves first, so that tokens on parallel paths meet where they can.
+    """
+
+    def __init__(self, model: ProcessModel, level: str | None, *, deep: bool) -> None:
         self.elements = {e.id: e for e in model.inside(level)}
         self.flows = {f.id: f for f in model.flows.values() if f.source in self.elements and f.target in self.elements}
         self.conditioned = {f.id for f in self.flows.values() if f.condition}
@@ -65,6 +72,7 @@ class _Game:
             if element.type == "boundaryEvent" and element.attached_to and element.outgoing:
                 self.borders.setdefault(element.attached_to, []).append(element)
         self.upstream = {e: self._upstream(e) for e in self.elements if self._joins_some(self.elements[e])}
+        self.rank = self._steps(forward=deep)
         self.result = Explored()
 
     @staticmethod
@@ -87,7 +95,7 @@ class _Game:
 
     def play(self) -> Explored:
         seen: set[Position] = set()
-        todo = [p for start in self.elements.values() if self._begins(start) for p in self._leave(start, {}, event=False)]
+        todo = self._starts()
         ended = False
         while todo:
             position = todo.pop()
@@ -103,28 +111,67 @@ class _Game:
         self.result.exposed = [e for e in self.result.exposed if e not in self.result.stuck]
         return self.result
 
-    def _begins(self, element: Element) -> bool:
-        if element.type == "startEvent" or element.instantiate:
-            return True
-        has_start = any(e.type == "startEvent" or e.instantiate for e in self.elements.values())
-        alone = element.triggered or element.for_compensation or element.type == "boundaryEvent"
-        return not has_start and not element.incoming and not alone and len(self.elements) > 1
+    def _starts(self) -> list[Position]:
+        """The first positions: each start by itself, or, where none is drawn, all at once that nothing leads to."""
+        starts = [e for e in self.elements.values() if e.type == "startEvent" or e.instantiate]
+        if starts:
+            return [p for start in starts for p in self._leave(start, {}, event=False)]
+        first = [e for e in self.elements.values() if not e.incoming and not (e.triggered or e.for_compensation or e.attached_to)]
+        ways = product(*(self._choices(e) for e in first if e.outgoing))
+        return [(frozenset((f, 1) for taken in way for f in taken), False) for way in ways]
+
+    def _steps(self, *, forward: bool) -> dict[str, int]:
+        """How many steps each element is away from the start (forward) or from the end; far where there is no way."""
+        pairs = [(f.source, f.target) for f in self.flows.values()] + [
+            (e.attached_to or "", e.id) for e in self.elements.values() if e.attached_to
+        ]
+        ways: dict[str, set[str]] = {}
+        for source, target in pairs:
+            ways.setdefault(source if forward else target, set()).add(target if forward else source)
+        reached = {target if forward else source for source, target in pairs}
+        found = dict.fromkeys((key for key in self.elements if key not in reached), 0)
+        edge = list(found)
+        while edge:
+            nearer = {other: found[key] + 1 for key in edge for other in ways.get(key, ()) if other not in found}
+            found |= nearer
+            edge = list(nearer)
+        return {key: found.get(key, len(self.elements)) for key in self.elements}
 
     def _next(self, marking: dict[str, int], *, event: bool) -> list[Position]:
-        """The positions after each possible move; notes what is stuck when there is none."""
-        moves: list[Position] = []
-        for flow, count in marking.items():
-            target = self.elements[self.flows[flow].target]
-            if count > 1 and not event and target.type != "endEvent" and target not in self.result.multiplied:
-                self.result.multiplied.append(target)
-            if count > 1:
-                return []  # what comes after would only repeat it
-        for key in {self.flows[f].target for f in marking}:
-            moves += self._moves(self.elements[key], marking, event=event)
-        if not moves:
-            found = self.result.exposed if event else self.result.stuck
-            found += [e for e in (self.elements[k] for k in {self.flows[f].target for f in marking}) if e not in found]
-        return moves
+        """The positions after the moves of one element; notes what is stuck when none can move.
+
+        Looking at one element is enough: a token can only be taken by the element that it waits for, so that no other move
+        prevents this one. What looks at all tokens (inclusive joins, ends that end everything) moves when nothing else can.
+        """
+        waiting = sorted({self.flows[f].target for f in marking}, key=lambda key: (-self.rank[key], key))
+        if not event:
+            self._note_multiplied(waiting, marking)
+        if max(marking.values(), default=0) > MOST_TOKENS:
+            return []  # what comes after would only repeat it
+        for key in sorted(waiting, key=lambda key: self._looks_around(self.elements[key])):
+            moves = list(self._moves(self.elements[key], marking, event=event))
+            if moves:
+                return moves
+        found = self.result.exposed if event else self.result.stuck
+        found += [e for e in (self.elements[key] for key in waiting) if e not in found]
+        return []
+
+    def _looks_around(self, element: Element) -> bool:
+        return self._joins_some(element) or self._ends_all(element)
+
+    @staticmethod
+    def _ends_all(element: Element) -> bool:
+        return element.type == "endEvent" and any(e.kind in ("terminate", "error", "cancel") for e in element.events)
+
+    def _note_multiplied(self, waiting: list[str], marking: dict[str, int]) -> None:
+        """Notes where two tokens meet that no gateway joins, and more than the end follows."""
+        for element in (self.elements[key] for key in waiting):
+            after = {self.elements[self.flows[f].target].type for f in element.outgoing if f in self.flows}
+            last = element.type == "endEvent" or (element.type.endswith("Gateway") and after <= {"endEvent"})
+            joins = element.type == "parallelGateway" or self._joins_some(element)
+            tokens = sum(marking.get(f, 0) for f in element.incoming)
+            if tokens > 1 and not last and not joins and element not in self.result.multiplied:
+                self.result.multiplied.append(element)
 
     def _moves(self, element: Element, marking: dict[str, int], *, event: bool) -> Iterator[Position]:
         held = [f for f in element.incoming if f in marking]
@@ -142,7 +189,7 @@ class _Game:
 
     def _leave(self, element: Element, marking: dict[str, int], *, event: bool) -> Iterator[Position]:
         """The positions after the element is done, for each way of leaving it."""
-        if element.type == "endEvent" and any(e.kind in ("terminate", "error", "cancel") for e in element.events):
+        if self._ends_all(element):
             yield frozenset(), event
             return
         for ways, chosen in self._ways(element):

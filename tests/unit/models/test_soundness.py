@@ -20,10 +20,12 @@ SHAPES = {
     "some paths into an inclusive join": ("s:startEvent x:inclusiveGateway a:task b:task y:inclusiveGateway e:endEvent", "s>x>a>y>e x>b>y", OR,
                                           [], []),
     "parallel paths into a merge": ("s:startEvent x:parallelGateway a:task b:task y:exclusiveGateway c:task e:endEvent", "s>x>a>y>c>e x>b>y", {},
-                                    [], ["c"]),
+                                    [], ["y"]),
     "an implicit split into a join": ("s:startEvent a:task b:task c:task y:parallelGateway e:endEvent", "s>a>b>y>e a>c>y", {}, [], []),
     "a loop that can be left": ("s:startEvent m:exclusiveGateway a:task x:exclusiveGateway e:endEvent", "s>m>a>x>e x>m", {"x_m": when("p")}, [], []),
     "a join that waits for its own loop": ("s:startEvent y:parallelGateway a:task x:exclusiveGateway e:endEvent", "s>y>a>x>e x>y", {}, ["y"], []),
+    "a merge before a join": ("s:startEvent x:parallelGateway a:task b:task m:exclusiveGateway c:task y:parallelGateway d:task e:endEvent",
+                              "s>x>a>m>c>y>e x>b>m x>d>y", {}, ["y"], ["m", "c"]),
     "a jump": ("s:startEvent t:intermediateThrowEvent c:intermediateCatchEvent e:endEvent", "s>t c>e",
                {"t": event("link", name="on"), "c": event("link", name="on")}, [], []),
     "a way out by terminating": ("s:startEvent x:parallelGateway a:task f:endEvent b:exclusiveGateway y:parallelGateway e:endEvent",
@@ -58,9 +60,25 @@ def test_an_event_gateway_that_no_event_gets_out_of_is_certain() -> None:
     assert ([e.id for e in found.stuck], found.exposed) == (["y"], [])
 
 
+def test_starts_that_nobody_drew_begin_together() -> None:
+    found = play("a:task b:task y:parallelGateway c:task", "a>y>c b>y", {})
+    assert (found.complete, found.stuck) == (True, [])
+
+
+def test_wide_parallel_work_stays_small() -> None:
+    branches = " ".join(f"t{n}:task u{n}:boundaryEvent v{n}:exclusiveGateway w{n}:task" for n in range(30))
+    flows = "s>x y>e " + " ".join(f"x>t{n}>v{n}>y u{n}>w{n}>v{n}" for n in range(30))
+    inside = {f"u{n}": timer("PT1H") for n in range(30)}
+    attributes = {f"u{n}": f'attachedToRef="t{n}"' for n in range(30)}
+    found = play(f"s:startEvent x:parallelGateway e:endEvent y:parallelGateway {branches}", flows, inside, attributes)
+    assert (found.complete, found.stuck, found.exposed, found.multiplied) == (True, [], [], [])
+
+
 def test_too_many_positions_are_given_up_without_a_finding() -> None:
     branches = [f"t{n}" for n in range(14)]
-    nodes = "s:startEvent x:parallelGateway e:endEvent y:parallelGateway " + " ".join(f"{b}:task" for b in branches)
-    found = play(nodes, "s>x y>e " + " ".join(f"x>{b}>y" for b in branches), {})
+    nodes = "s:startEvent x:parallelGateway e:endEvent y:inclusiveGateway " + " ".join(f"{b}:exclusiveGateway" for b in branches)
+    tails = " ".join(f"{b}a:intermediateThrowEvent {b}b:intermediateThrowEvent" for b in branches)
+    flows = "s>x y>e " + " ".join(f"x>{b}>{b}a>y {b}>{b}b>y" for b in branches)
+    found = play(f"{nodes} {tails}", flows, {})
     assert 2 ** len(branches) > MOST_POSITIONS
     assert (found.complete, found.stuck, found.multiplied) == (False, [], [])
