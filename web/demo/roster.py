@@ -8,7 +8,7 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 STAFF = {
-    "registrar": 2, "triage_nurse": 2, "doctor": 3, "lab_technician": 1, "imaging_technician": 1, "cashier": 1, "pharmacist": 1,
+    "registrar": 2, "triage_nurse": 2, "doctor": 3, "lab_technician": 2, "imaging_technician": 2, "cashier": 2, "pharmacist": 1,
     "referral_coordinator": 1,
 }  # fmt: skip
 OPENS = time(7, 45)
