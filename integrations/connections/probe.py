@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from engine import clock
@@ -96,6 +97,28 @@ def _http(link: Link) -> tuple[str, datetime | None]:
     return f"It answers {answer.status_code}.", None
 
 
+def _smtp(link: Link) -> tuple[str, datetime | None]:
+    import smtplib
+
+    with smtplib.SMTP(str(link.address["host"]), int(link.address.get("port", 25)), timeout=5) as server:
+        server.noop()
+    return "It greets.", None
+
+
+def _sql(link: Link) -> tuple[str, datetime | None]:
+    from sqlalchemy import create_engine, text
+
+    engine = create_engine(str(link.secrets["url"]))
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+    except SQLAlchemyError as error:
+        raise ConnectorFailed(type(error).__name__) from error
+    finally:
+        engine.dispose()
+    return "It answers.", None
+
+
 def _expiry(connection: ssl.SSLSocket) -> datetime | None:
     certificate = connection.getpeercert() or {}
     text = certificate.get("notAfter")
@@ -109,4 +132,6 @@ _PROBES: Mapping[str, Probe] = {
     "gateway": _gateway,
     "fhir": _fhir,
     "http": _http,
+    "smtp": _smtp,
+    "sql": _sql,
 }

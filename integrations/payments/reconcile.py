@@ -107,11 +107,11 @@ def reconcile(
         for line in lines:
             by_key[line.kind, line.key][side].append(line)
     differences = []
-    for (line, key), found in by_key.items():
-        kind = _kind(line, found, by_key, key, day_end, (line, key) in carried_keys)
+    for (name, key), found in by_key.items():
+        kind = _kind(name, found, by_key, key, day_end, (name, key) in carried_keys)
         if kind == "MATCH" and fee_rate is not None and _fee_is_off(found["provider"][0], fee_rate):
             kind = "FEE_MISMATCH"
-        differences.append(Difference(kind, line, key, *(tuple(found[side]) for side in SIDES)))
+        differences.append(Difference(kind, name, key, *(tuple(found[side]) for side in SIDES)))
     return Report(tuple(differences))
 
 
