@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 import forms
+from engine.execution import feel, scenario
 from engine.history.figures import targets
 from engine.models.elements import Element, ProcessModel
 from engine.models.read import read
@@ -19,6 +20,16 @@ PROCESSES = Path(__file__).parents[2] / "processes"
 FOLDERS = sorted(path for path in PROCESSES.iterdir() if path.is_dir())
 ROLES = {"registrar", "triage_nurse", "doctor", "lab_technician", "imaging_technician", "cashier", "pharmacist", "referral_coordinator"}
 TAGS = {"arrival", "triage", "firstClinicianContact", "payment", "exam", "referral", "exit", "valueAdd"}
+# What the process has gathered by the time a form is shown.
+AROUND = {
+    "candidates": [{"patientId": "P7", "name": "王芳", "birthDate": "1990-05-01", "idCardMasked": None}],
+    "orders": {
+        "tests": [],
+        "labOrderId": "V1-L1",
+        "imagingOrderId": "V1-R1",
+        "procedure": {"code": "chest_xray", "name": "胸部 X 线", "modality": "DX"},
+    },
+}
 each_folder = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.name))
 
 
@@ -70,9 +81,26 @@ def test_every_user_task_names_a_role_and_a_form_of_its_folder(folder: Path) -> 
 
 
 @each_folder
-def test_every_form_loads_and_has_example_values(folder: Path) -> None:
+def test_every_form_loads_and_its_examples_pass_its_own_checks(folder: Path) -> None:
     for path in sorted(folder.glob("forms/*.form")):
         assert forms.problems(path.read_bytes()) == []
+        form = forms.load(path.read_bytes())
+        values = forms.example(form, AROUND, feel.evaluate)
+        assert forms.validate(form, values, AROUND, "en", feel.evaluate).errors == {}, path.name
+
+
+@each_folder
+def test_what_scenarios_fill_in_would_be_accepted_from_a_person(folder: Path) -> None:
+    loaded = [forms.load(path.read_bytes()) for path in folder.parent.glob("*/forms/*.form")]
+    by_id = {form.id: form for form in loaded}
+    form_of = {e.id: e.form_id for each in FOLDERS for e in _elements(each, "userTask")}
+    for script in scenario.load((folder / "scenarios.yaml").read_bytes()):
+        for element, given in script.steps.items():
+            for values in given if isinstance(given, list) else [given]:
+                if values != "open":
+                    checked = forms.validate(by_id[str(form_of[element])], values, {**AROUND, **script.variables}, "en", feel.evaluate)
+                    assert checked.errors == {}, (script.name, element)
+                    assert [note.path for note in checked.notes if note.reason == "unknown"] == [], (script.name, element)
 
 
 @each_folder
