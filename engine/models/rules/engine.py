@@ -109,6 +109,14 @@ def form_missing(process: Process) -> Iterator[Finding]:
             yield Finding(element, "It has no form: it can only be ticked off.")
 
 
+@rule("start-form", "Ask for it in a first user task.", severity="warning")
+def start_form(process: Process) -> Iterator[Finding]:
+    """Forms belong to user tasks."""
+    for element in process.of("startEvent"):
+        if element.form_id:
+            yield Finding(element, f"The form {element.form_id} of the start event is not shown to anybody.")
+
+
 @rule("form-unknown", "Give its file together with this one.", over="files")
 def form_unknown(bundle: Bundle) -> Iterator[Finding]:
     """A named form is given or deployed."""
@@ -125,7 +133,7 @@ def _unknown(bundle: Bundle, kind: str, field: str) -> Iterator[Finding]:
     for sheet in bundle.sheets:
         for process in sheet.processes():
             for element in process.elements.values():
-                key = getattr(element, field)
+                key = getattr(element, field) if element.type != "startEvent" else None
                 if key and not key.startswith("=") and not bundle.knows(kind, key):
                     severity: Severity | None = None if bundle.known else "warning"
                     message = f"The {kind} {key} is neither among the files nor deployed."

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from engine.models.elements import Element
 from engine.models.read import ACTIVITIES
-from engine.models.rules.register import Finding, Process, Sheet, rule
+from engine.models.rules.register import Finding, Process, Severity, Sheet, rule
 from engine.models.xml import BPMN, attribute, bare, bpmn_children, name_of, text_of
 
 TOP_STARTS = {"message", "timer", "conditional", "signal"}
@@ -20,6 +20,11 @@ ONLY_INTERRUPTING = {"error", "cancel", "compensation"}
 
 def _kinds(element: Element) -> set[str]:
     return {event.kind for event in element.events}
+
+
+def _unless_dialect(process: Process) -> Severity | None:
+    """Paths may end without an end event in the dialects of other engines, where it is only unwise."""
+    return "warning" if process.sheet.document.dialect else None
 
 
 def _instantiated(process: Process, level: str | None) -> bool:
@@ -141,7 +146,7 @@ def intermediate_connected(process: Process) -> Iterator[Finding]:
         if not event.incoming and not (link and catches):
             yield Finding(event, "Nothing leads to the intermediate event.")
         if not event.outgoing and not (link and not catches):
-            yield Finding(event, "Nothing follows the intermediate event.")
+            yield Finding(event, "Nothing follows the intermediate event.", _unless_dialect(process))
 
 
 @rule("intermediate-kind", "Choose another kind of event.")
@@ -199,7 +204,7 @@ def boundary_connected(process: Process) -> Iterator[Finding]:
         if event.incoming:
             yield Finding(event, "A flow leads into the boundary event.")
         if not event.outgoing and not compensates:
-            yield Finding(event, "Nothing follows the boundary event.")
+            yield Finding(event, "Nothing follows the boundary event.", _unless_dialect(process))
         if event.outgoing and compensates:
             yield Finding(event, "A flow leads out of a compensation event; its handler is connected by an association.")
 

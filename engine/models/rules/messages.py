@@ -34,7 +34,7 @@ def _pool(sheet: Sheet, key: str | None) -> str | None:
     return None if process is None else process.get("id")
 
 
-@rule("message-flow-ends", "Connect it to one of these.", over="document")
+@rule("message-flow-ends", "Connect it to one of these.", over="document", formal=True)
 def message_flow_ends(sheet: Sheet) -> Iterator[Finding]:
     """A message flow connects pools, activities or events."""
     for flow, source, target in _flows(sheet):
@@ -47,7 +47,7 @@ def message_flow_ends(sheet: Sheet) -> Iterator[Finding]:
                 yield Finding(flow, f"The message flow's {side} {key} is a {kind}, which sends and receives nothing.")
 
 
-@rule("message-flow-pools", "Use a sequence flow inside a pool.", over="document")
+@rule("message-flow-pools", "Use a sequence flow inside a pool.", over="document", formal=True)
 def message_flow_pools(sheet: Sheet) -> Iterator[Finding]:
     """A message flow connects two different pools."""
     for flow, source, target in _flows(sheet):
@@ -56,7 +56,7 @@ def message_flow_pools(sheet: Sheet) -> Iterator[Finding]:
             yield Finding(flow, "Both ends of the message flow are in the same pool.")
 
 
-@rule("message-flow-direction", "Turn the message flow round.", over="document")
+@rule("message-flow-direction", "Turn the message flow round.", over="document", formal=True)
 def message_flow_direction(sheet: Sheet) -> Iterator[Finding]:
     """Messages leave throwing events and reach catching ones."""
     for flow, source, target in _flows(sheet):
@@ -66,7 +66,7 @@ def message_flow_direction(sheet: Sheet) -> Iterator[Finding]:
             yield Finding(flow, f"A {sheet.kind(target)} cannot receive a message.")
 
 
-@rule("message-flow-trigger", "Give it a message.", over="document")
+@rule("message-flow-trigger", "Give it a message.", over="document", formal=True)
 def message_flow_trigger(sheet: Sheet) -> Iterator[Finding]:
     """An event on a message flow is a message event."""
     for flow, source, target in _flows(sheet):
@@ -76,7 +76,7 @@ def message_flow_trigger(sheet: Sheet) -> Iterator[Finding]:
                 yield Finding(flow, f"The message flow is connected to {key}, which is not a message event.")
 
 
-@rule("participant-multiplicity", "Set minimum ≥ 0 and maximum ≥ 1 and ≥ minimum.", over="document")
+@rule("participant-multiplicity", "Set minimum ≥ 0 and maximum ≥ 1 and ≥ minimum.", over="document", formal=True)
 def participant_multiplicity(sheet: Sheet) -> Iterator[Finding]:
     """A pool's multiplicity is a range."""
     for node in sheet.all("participantMultiplicity"):

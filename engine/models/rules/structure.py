@@ -8,6 +8,8 @@ from engine.models.elements import Element
 from engine.models.rules.register import Finding, Process, rule
 from engine.models.soundness import explore
 
+WAITING = ("task", "userTask", "manualTask", "receiveTask", "intermediateCatchEvent", "eventBasedGateway")
+
 
 def _starts_alone(element: Element) -> bool:
     """Whether an element needs no incoming flow by its nature."""
@@ -85,8 +87,20 @@ def endless(process: Process) -> Iterator[Finding]:
         while more := {s for s, t in backwards if t in done and s not in done}:
             done |= more
         stuck = [e for e in inside.values() if e.id not in done and e.id not in hosts]
-        if stuck:
-            yield Finding(stuck[0], f"There is no way out of the loop of {', '.join(e.id for e in stuck[:6])}.")
+        if stuck and not _ended_from_outside(process, level, list(inside.values())):
+            waits = any(e.type in WAITING for e in stuck)
+            message = f"There is no way out of the loop of {', '.join(e.id for e in stuck[:6])}."
+            yield Finding(stuck[0], message, "warning" if waits else None)
+
+
+def _ended_from_outside(process: Process, level: str | None, inside: list[Element]) -> bool:
+    """Whether an end event, a boundary event or an event subprocess ends everything on a level."""
+    if any(e.type == "endEvent" and any(d.kind in ("terminate", "error", "cancel") for d in e.events) for e in inside):
+        return True
+    borders = (e for e in process.of("boundaryEvent") if e.attached_to == level and e.interrupting)
+    triggered = {e.id for e in inside if e.triggered}
+    starts = (e for e in process.of("startEvent") if e.parent in triggered and e.interrupting)
+    return (level is not None and any(True for _ in borders)) or any(True for _ in starts)
 
 
 @rule("deadlock", "Join paths with the kind of gateway that split them.", running=True)

@@ -177,6 +177,7 @@ BROKEN: dict[str, bytes] = {
     "decision-missing": draw("s:startEvent a:businessRuleTask e:endEvent", FLOW),
     "role-missing": draw("s:startEvent a:userTask e:endEvent", FLOW),
     "form-missing": draw("s:startEvent a:userTask e:endEvent", FLOW),
+    "start-form": draw(LINE, FLOW, {"s": extensions('<zeebe:formDefinition formId="vitals"/>')}),
     "form-unknown": draw("s:startEvent a:userTask e:endEvent", FLOW, {"a": extensions('<zeebe:formDefinition formId="vitals"/>')}),
     "decision-unknown": draw("s:startEvent a:businessRuleTask e:endEvent", FLOW, {"a": extensions('<zeebe:calledDecision decisionId="d"/>')}),
     "correlation-missing": draw("s:startEvent a:receiveTask e:endEvent", FLOW, attributes={"a": 'messageRef="m"'}, top='<message id="m" name="n"/>'),

@@ -88,3 +88,22 @@ def test_errors_come_first_and_nothing_twice() -> None:
     problems = check({"x.bpmn": BROKEN["start-kind"]})
     assert [p.severity for p in problems] == sorted(p.severity for p in problems)
     assert len(problems) == len(set(problems))
+
+
+def severity_of(rule: str, xml: bytes) -> str | None:
+    return next((p.severity for p in check({"x.bpmn": xml}) if p.rule == rule), None)
+
+
+def test_a_loop_may_be_left_by_what_ends_everything_around_it() -> None:
+    nodes, flows = "s:startEvent x:parallelGateway a:task b:scriptTask c:scriptTask e:endEvent", "s>x>a>e x>b>c>b"
+    assert severity_of("endless", draw(nodes, flows)) == "error"
+    assert severity_of("endless", draw(nodes, flows, {"e": event("terminate")})) is None
+    assert severity_of("endless", draw(nodes.replace("b:scriptTask", "b:userTask"), flows)) == "warning"
+
+
+def test_message_flows_are_drawings_in_a_dialect() -> None:
+    def pools(dialect: str) -> bytes:
+        top = '<collaboration id="c"><participant id="P" processRef="p"/><participant id="Q"/><messageFlow id="f" sourceRef="Q" targetRef="s"/>'
+        return draw("s:startEvent e:endEvent", "s>e", top=f"{top}</collaboration>", dialect=dialect)
+
+    assert [severity_of("message-flow-trigger", pools(d)) for d in (PLAIN, ZEEBE)] == ["error", "warning"]
