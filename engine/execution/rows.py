@@ -62,8 +62,8 @@ class Rows:
                     "attempts_left": effect.retries or settings().job_attempts,
                 }  # fmt: skip
             case TimerSet():
-                key = f"{self.instance.id}:{effect.wait}#{effect.round}"
-                self.jobs[effect.wait] = self._job(effect, effect.wait, "timer", effect.due, key)
+                # A timer that is set anew (migrated, tried again) is another job: its key need not be stable, only unique.
+                self.jobs[effect.wait] = self._job(effect, effect.wait, "timer", effect.due, f"{self.instance.id}:{new_id()}")
             case Subscribed():
                 self.subs[effect.wait] = {
                     "id": new_id(), "kind": effect.kind, "name": effect.name, "key": effect.key, "instance_id": self.instance.id,

@@ -19,20 +19,23 @@ class UserTask(Activity):
     """Puts a task into an inbox and waits for its completion."""
 
     def begin(self, token: Token) -> bool:
+        """Offers it to whoever may do it."""
+        run, offered = token.scope.run, self.offer(token)
+        token.notes["roles"] = list(offered.roles)
+        run.wait(token, "task")
+        run.effects.add(offered)
+        return False
+
+    def offer(self, token: Token) -> TaskOpened:
         """Works out who may do it, until when and how urgent it is."""
         e, run, variables = self.element, token.scope.run, token.variables()
         text = {key: None if value is None else feel_or_text(value, variables) for key, value in self._texts().items()}
         when = {key: None if not text[key] else due_date(text[key], run.env.zone) for key in ("due", "follow_up")}
         roles = names(text["candidate_groups"]) or ((e.lane_role,) if e.lane_role else ())
-        token.notes["roles"] = list(roles)
-        run.wait(token, "task")
-        run.effects.add(
-            TaskOpened(
-                token.id, token.scope.definition, e.id, text["form_id"], text["assignee"] or None, roles,
-                names(text["candidate_users"]), when["due"], when["follow_up"], _priority(text["priority"]),
-            )
+        return TaskOpened(
+            token.id, token.scope.definition, e.id, text["form_id"], text["assignee"] or None, roles,
+            names(text["candidate_users"]), when["due"], when["follow_up"], _priority(text["priority"]),
         )  # fmt: skip
-        return False
 
     def _texts(self) -> dict[str, str | None]:
         e = self.element
