@@ -15,8 +15,8 @@ from engine.models.events import events, message
 from engine.models.normalise import normalise
 from engine.models.xml import (
     BPMN,
+    DIALECTS,
     VENDORS,
-    ZEEBE,
     Node,
     attribute,
     bare,
@@ -57,7 +57,7 @@ class Document:
     @property
     def dialect(self) -> bool:
         """Whether the file is written for an engine with a dialect of its own, and not in plain BPMN."""
-        return bool(self.namespaces & {ZEEBE, *VENDORS})
+        return bool(self.namespaces & DIALECTS)
 
     @cached_property
     def namespaces(self) -> set[str]:

@@ -12,6 +12,8 @@ BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
 ZEEBE = "http://camunda.org/schema/zeebe/1.0"
 CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
 VENDORS = (CAMUNDA, "http://flowable.org/bpmn", "http://activiti.org/bpmn")
+SPIFF = "http://spiffworkflow.org/bpmn/schema/1.0/core"
+DIALECTS = {ZEEBE, *VENDORS, SPIFF, "http://www.jboss.org/drools"}  # of engines that read BPMN in words of their own
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 
 MAX_BYTES = 2 * 1024 * 1024

@@ -1,9 +1,22 @@
 """The linter's rules, a module for each subject. Importing the package puts all of them on the register."""
 
-from engine.models.rules import activities, data, engine, events, expressions, flows, gateways, messages, references, schema, structure
+from engine.models.rules import (
+    activities,
+    data,
+    engine,
+    events,
+    expressions,
+    flows,
+    gateways,
+    languages,
+    messages,
+    references,
+    schema,
+    structure,
+)
 from engine.models.rules.register import RULES, Bundle, Finding, Process, Rule, Sheet, run
 
 __all__ = [
-    "RULES", "Bundle", "Finding", "Process", "Rule", "Sheet", "activities", "data", "engine", "events", "expressions", "flows", "gateways",
+    "RULES", "Bundle", "Finding", "Process", "Rule", "Sheet", "activities", "data", "engine", "events", "expressions", "flows", "gateways", "languages",
     "messages", "references", "run", "schema", "structure",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from engine.models.elements import Element
 from engine.models.read import ACTIVITIES, SUBPROCESSES
 from engine.models.rules.register import Bundle, Finding, Process, Severity, Sheet, rule
-from engine.models.xml import BPMN, attribute, bare, child, name_of, text_of
+from engine.models.xml import BPMN, attribute, bare, name_of
 
 
 @rule("subprocess-empty", "Draw what happens in it, or make it a task.", severity="warning")
@@ -163,33 +163,6 @@ def script_present(process: Process) -> Iterator[Finding]:
     for element in process.of("scriptTask"):
         if not element.script:
             yield Finding(element, "The script task has no script: it does nothing.")
-
-
-FEEL = {"feel", "text/feel", "application/feel", "http://www.omg.org/spec/dmn/20180521/feel/", "https://www.omg.org/spec/dmn/20191111/feel/"}
-FOREIGN = ("python", "javascript", "ecmascript", "groovy", "java", "juel", "ruby", "jruby", "js", "jython", "kotlin", "php", "lua", "scala",
-           "perl", "bash", "shell", "sql", "xquery", "beanshell", "bsh", "typescript", "c#", "vb", "powershell", "r")  # fmt: skip
-
-
-@rule("script-language", "Write it in FEEL, or call a connector.", running=True)
-def script_language(process: Process) -> Iterator[Finding]:
-    """Scripts are FEEL."""
-    for element in process.of("scriptTask"):
-        said = (element.script_format or "").lower()
-        language = said.rsplit("/", 1)[-1].removeprefix("x-")
-        if not element.script or said in FEEL:
-            continue
-        if language in FOREIGN:
-            yield Finding(element, f"The script is written in {element.script_format}, which is never run here.")
-        elif said:
-            yield Finding(element, f"The script's language {element.script_format} is unknown; it is read as FEEL.", "warning")
-
-
-@rule("script-format", "Set scriptFormat to feel.", over="document", formal=True)
-def script_format(sheet: Sheet) -> Iterator[Finding]:
-    """A script says in which language it is written."""
-    for node in sheet.all("scriptTask"):
-        if child(node, "script") is not None and text_of(child(node, "script")) and not attribute(node, "scriptFormat"):
-            yield Finding(node, "The script does not say in which language it is written.")
 
 
 def _called_in(sheet: Sheet) -> Iterator[tuple[Element, str]]:

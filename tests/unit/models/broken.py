@@ -138,6 +138,9 @@ BROKEN: dict[str, bytes] = {
     "compensation-target": draw(LINE, FLOW, {"e": event("compensate", activityRef="a")}),
     "script-present": draw("s:startEvent a:scriptTask e:endEvent", FLOW),
     "script-language": draw("s:startEvent a:scriptTask e:endEvent", FLOW, {"a": "<script>x = 1</script>"}, {"a": 'scriptFormat="python"'}),
+    "script-around": draw(LINE, FLOW, {"a": extensions("<spiffworkflow:preScript>x = 1</spiffworkflow:preScript>")},
+                          dialect=PLAIN + ' xmlns:spiffworkflow="http://spiffworkflow.org/bpmn/schema/1.0/core"'),
+    "expression-language": around("x:exclusiveGateway b:task", "a>x>b>e x>e", {"x_b": when("x").replace(">", ' language="python">', 1)}),
     "script-format": plain("s:startEvent a:scriptTask e:endEvent", FLOW, {"a": "<script>1 + 1</script>"}),
     # data
     "expression-empty": plain(LINE, FLOW, {"a": '<standardLoopCharacteristics><loopCondition xsi:type="tFormalExpression"/>'

@@ -107,3 +107,20 @@ def test_message_flows_are_drawings_in_a_dialect() -> None:
         return draw("s:startEvent e:endEvent", "s>e", top=f"{top}</collaboration>", dialect=dialect)
 
     assert [severity_of("message-flow-trigger", pools(d)) for d in (PLAIN, ZEEBE)] == ["error", "warning"]
+
+
+def test_languages_are_told_by_name_type_and_address() -> None:
+    def severity(said: str) -> str | None:
+        script = draw("s:startEvent a:scriptTask e:endEvent", "s>a>e", {"a": "<script>x</script>"}, {"a": f'scriptFormat="{said}"'})
+        return severity_of("script-language", script)
+
+    foreign = ("python", "Groovy", "text/javascript", "application/x-python", "http://www.java.com/java", "http://www.w3.org/1999/XPath")
+    assert {said: severity(said) for said in foreign} == dict.fromkeys(foreign, "error")
+    assert [severity(said) for said in ("feel", "text/feel", "https://www.omg.org/spec/DMN/20191111/FEEL/", "juel")] == [None] * 4
+    assert severity("someLanguage") == "warning"
+
+
+def test_scripts_of_an_engine_that_speaks_python_are_not_taken_for_feel() -> None:
+    dialect = PLAIN + ' xmlns:spiffworkflow="http://spiffworkflow.org/bpmn/schema/1.0/core"'
+    script = draw("s:startEvent a:scriptTask e:endEvent", "s>a>e", {"a": "<script>x = 1</script>"}, dialect=dialect)
+    assert severity_of("script-language", script) == "error"
