@@ -24,6 +24,7 @@ Answer = tuple[int, dict[str, Any]]
 
 def sender(session: Session, authorization: str | None) -> str:
     """The partner's connection name for a bearer token; Forbidden when no partner has it."""
+    write_lock(session)  # before the first read: what follows in this transaction writes
     given = (authorization or "").removeprefix("Bearer ").strip()
     for row in session.scalars(select(Connection).where(Connection.kind == "fhir", Connection.state == "started")):
         wanted = str((row.secrets or {}).get("inbound_token", ""))

@@ -95,8 +95,12 @@ def his(desk: Desk) -> Accept:
             shown = {"patient": reports.patient(message), "visit": visit, "lines": [f"{kind} {name} {amount}" for kind, name, amount in lines]}
             desk.add(Item(f"his-{message.control}", "his", "charge", visit, "noted", shown))
             return []
-        shown = {"patient": reports.patient(message), "visit": visit, "department": message.get("PV1", 3)}
-        desk.add(Item(f"his-{message.control}", "his", "visit", visit, "noted", shown))
+        shown = {"patient": reports.patient(message), "visit": visit or message.get("SCH", 1), "department": department}
+        if not message.kind.endswith("A04"):
+            shown["lines"] = [message.kind, *filter(None, (message.get("MRG", 1), message.get("SCH", 25)))]
+        desk.add(Item(f"his-{message.control}", "his", "visit", str(shown["visit"]), "noted", shown))
+        if message.first("SCH") is not None:
+            return [write.segment("SCH", {1: message.get("SCH", 1), 2: f"B{write.control_id(message.get('SCH', 1))[:9]}"})]
         return [write.segment("PV1", {1: 1, 2: "O", 19: f"H{write.control_id(visit)[:10]}"})]
 
     return accept

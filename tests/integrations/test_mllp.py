@@ -102,6 +102,26 @@ def test_an_answer_that_is_none_or_about_another_message_is_not_believed(answer:
         ack.judge(answer, "C1")
 
 
+def test_a_merge_names_the_former_record_number(world: World) -> None:
+    other = world.call("patient.save", "other", name="王小明", medicalCard="M1")
+    world.call("hl7.adt_a40", patientId=world.patient_id, mergedPatientId=other["patientId"])
+    (item,) = world.desk.of("his")
+    assert item.shown["lines"] == ["ADT^A40", other["medicalRecordNumber"]]
+
+
+def test_an_appointment_carries_its_slot_and_status(world: World) -> None:
+    given = {"appointmentId": "A1", "department": "ent", "start": "2026-11-23T09:00:00", "patientId": world.patient_id}
+    made = world.call("hl7.siu", **given)
+    assert str(made["fillerAppointment"]).startswith("B")
+    world.call("hl7.siu", "k2", **{**given, "action": "cancel"})
+    with world.sessions() as session:
+        sent = [read.parse(str(row.sent)) for row in session.scalars(select(MessageLog).order_by(MessageLog.id))]
+    assert [(m.kind, m.get("SCH", 25), m.get("SCH", 11, 4), m.get("SCH", 11, 5)) for m in sent] == [
+        ("SIU^S12", "Booked", "20261123090000+0800", "20261123091500+0800"),
+        ("SIU^S15", "Cancelled", "20261123090000+0800", "20261123091500+0800"),
+    ]
+
+
 # ── in ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
