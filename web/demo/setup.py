@@ -7,9 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from engine.execution import starts
-from engine.execution.check import check
-from engine.models import deploy
+from engine.execution.check import deploy
 from engine.models.files import gather
 from engine.rollout import demo as rollout
 from engine.settings import Settings
@@ -31,7 +29,5 @@ def prepare(session: Session, settings: Settings) -> list[str]:
 def deploy_processes(session: Session, folder: Path, *, by: str) -> list[str]:
     """Deploys every process folder in one act and lets their start events listen."""
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(("_", "."))]
-    done = deploy.deploy(session, gather(folders), by=by, comment="as shipped", check=check)
-    for definition in done.created("process"):
-        starts.refresh(session, definition)
+    done = deploy(session, gather(folders), by=by, comment="as shipped")
     return [f"{d.key} {d.version}" for d in done.created()]
