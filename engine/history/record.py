@@ -1,6 +1,6 @@
 """Reads the append-only record: events become activity occurrences, and occurrences become visits.
 
-A **visit** is one root instance. An **occurrence** is one token's stay at one element: entered, perhaps claimed, left.
+A **visit** is one root instance (or one call, when a called process is asked for). An **occurrence** is one token's stay at one element: entered, perhaps claimed, left.
 Nothing here writes; execution appends the events, and a figure can always be computed again from them.
 """
 
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from engine.execution.tables import Event
+from engine.execution.tables import Event, Instance
 
 # Work that a person takes up. Everything else starts by itself in the instant it is entered.
 WORK = frozenset({"userTask", "manualTask", "task"})
@@ -85,7 +85,7 @@ class Occurrence:
 
 @dataclass(slots=True)
 class Visit:
-    """One root instance with the occurrences that were asked for, in order of time.
+    """One root instance, or one call of a process, with the occurrences that were asked for, in order of time.
 
     `department` is the latest that the record names (it is often decided during registration), `arm` the first.
     """
@@ -100,6 +100,7 @@ class Visit:
     ended: datetime | None = None
     outcome: str | None = None  # completed, cancelled; None while it runs
     occurrences: list[Occurrence] = field(default_factory=list)
+    root: str | None = None  # the process that called this one; None for a root instance
 
     def tagged(self, tag: str) -> list[Occurrence]:
         """The occurrences of elements that carry `tag`."""
@@ -170,31 +171,44 @@ def visits(
 ) -> list[Visit]:
     """The visits that started in [since, until), oldest first.
 
-    Occurrences are read for elements that carry one of `tags` or are of one of `types`; for all with `tags=None`.
+    With `process_id` of a process that others call, each call of it is a visit of its own: what happened in it, from its
+    start to its end. Occurrences are read for elements that carry one of `tags` or are of one of `types`; for all with
+    `tags=None`.
     """
     found = _started(session, process_id, since, until)
     if not found:
         return []
-    first = min(visit.started for visit in found.values())
-    _follow(found, _stays(session, first, tags, types))
+    first = min(visit.started for units in found.values() for visit in units)
     _end(session, found, first)
-    return [v for v in found.values() if (arm is None or v.arm == arm) and (department is None or v.department == department)]
+    _follow(found, _stays(session, first, tags, types))
+    every = sorted((visit for units in found.values() for visit in units), key=lambda v: v.started)
+    return [v for v in every if (arm is None or v.arm == arm) and (department is None or v.department == department)]
 
 
-def _started(session: Session, process_id: str | None, since: datetime | None, until: datetime | None) -> dict[str, Visit]:
-    """Root starts. A called process writes its own `started` later: the first of an instance is the root's."""
+Units = dict[str, list[Visit]]
+
+
+def _started(session: Session, process_id: str | None, since: datetime | None, until: datetime | None) -> Units:
+    """Starts of roots, or of every call of `process_id`, by instance. Without an instance's row, its first start is the root's."""
     # `tag IS NULL` holds for every start and end, and lets the index on (tag, kind, at) answer.
-    query = select(*_columns()).where(Event.tag.is_(None), Event.kind == "started").order_by(Event.at, Event.id)
+    root = Instance.process_id.label("root")
+    query = select(*_columns(), root).join(Instance, Instance.id == Event.instance_id, isouter=True)
+    query = query.where(Event.tag.is_(None), Event.kind == "started").order_by(Event.at, Event.id)
     if process_id:
         query = query.where(Event.process_id == process_id)
     if since:
         query = query.where(Event.at >= since)
     if until:
         query = query.where(Event.at < until)
-    found: dict[str, Visit] = {}
-    for row in session.execute(query):
-        if row.instance_id not in found:
-            found[row.instance_id] = Visit(row.instance_id, row.process_id, row.version, row.at, row.scope, row.department, row.arm)
+    found: Units = {}
+    for row in session.execute(query):  # the session flushes what is pending; the reads after it skip the ORM for speed
+        called = row.root is not None and row.root != row.process_id
+        if (called and not process_id) or (not called and row.instance_id in found):
+            continue
+        visit = Visit(
+            row.instance_id, row.process_id, row.version, row.at, row.scope, row.department, row.arm, root=row.root if called else None
+        )
+        found.setdefault(row.instance_id, []).append(visit)
     return found
 
 
@@ -211,25 +225,35 @@ def _columns() -> list[Any]:
     return [getattr(Event, name) for name in Row._fields]
 
 
-def _end(session: Session, found: dict[str, Visit], since: datetime) -> None:
-    """Notes how the visits ended."""
+def _end(session: Session, found: Units, since: datetime) -> None:
+    """Notes how the visits ended. A call that its visit left behind (a boundary event took it) ends with the visit, cancelled."""
     ends = select(*_columns()).where(Event.tag.is_(None), Event.kind.in_(("ended", "cancelled")), Event.at >= since)
-    for row in session.execute(ends.order_by(Event.at, Event.id)):
-        visit = found.get(row.instance_id)
-        if visit is None or row.token is not None or (row.process_id, row.scope) != (visit.process_id, visit.scope):
-            continue
-        visit.department = row.department or visit.department
-        visit.ended = row.at
-        if visit.outcome != "cancelled":  # a cancelled instance also ends
-            visit.outcome = "cancelled" if row.kind == "cancelled" else "completed"
+    for row in session.connection().execute(ends.order_by(Event.at, Event.id)):
+        for visit in found.get(row.instance_id, ()) if row.token is None else ():
+            own = (row.process_id, row.scope) == (visit.process_id, visit.scope)
+            if not own and (visit.ended is not None or row.process_id != visit.root):
+                continue
+            visit.department = row.department or visit.department
+            visit.ended = row.at
+            if visit.outcome != "cancelled":  # a cancelled instance also ends
+                visit.outcome = "completed" if own and row.kind == "ended" else "cancelled"
 
 
-def _follow(found: dict[str, Visit], rows: Iterable[Any]) -> None:
+def _follow(found: Units, rows: Iterable[Any]) -> None:
     """Adds occurrences, department and arm to the visits that `rows` tell of."""
     kept = [row for row in rows if row[0] in found]
     for instance, *_, department, arm in kept:
-        visit = found[instance]
-        visit.department = department or visit.department
-        visit.arm = visit.arm or arm
+        for visit in found[instance]:
+            visit.department = department or visit.department
+            visit.arm = visit.arm or arm
     for occurrence in pair(kept):
-        found[occurrence.instance_id].occurrences.append(occurrence)
+        for visit in found[occurrence.instance_id]:
+            if visit.root is None or _within(visit, occurrence):
+                visit.occurrences.append(occurrence)
+
+
+def _within(visit: Visit, occurrence: Occurrence) -> bool:
+    """Whether an occurrence belongs to a call: of the same process, in its time."""
+    at = occurrence.entered or occurrence.left
+    same = occurrence.process_id == visit.process_id and at is not None and at >= visit.started
+    return same and (visit.ended is None or (at is not None and at <= visit.ended))

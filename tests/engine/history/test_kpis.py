@@ -9,9 +9,11 @@ import pytest
 
 from engine import clock
 from engine.errors import InvalidModel
+from engine.execution.tables import Instance
 from engine.history.figures import Target, figures, targets
 from engine.history.kpis import KPIS, kpi
 from engine.history.record import visits
+from engine.models.tables import Definition, Deployment, Resource
 from tests.engine.history.record_rows import MONDAY, Told
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -93,6 +95,50 @@ def test_the_end_of_a_called_process_does_not_end_the_visit(session) -> None:
     told.write(9, "ended", process_id="triage")
     (visit,) = visits(session, "outpatient_visit")
     assert visit.ended is None
+
+
+def call(told: Told, process: str, scope: str, begin: float, end: float | None) -> None:
+    """A called process inside the visit, with one payment step that takes half of it."""
+    more = {"process_id": process, "scope": scope}
+    told.write(begin, "started", **more)
+    step = {**more, "element_type": "userTask", "tag": "payment", "token": f"{scope}t"}
+    told.write(begin + 1, "entered", "Task_Pay", **step)
+    told.write(begin + 4, "completed", "Task_Pay", **step)
+    if end is not None:
+        told.write(end, "ended", **more)
+
+
+@pytest.fixture
+def calls(session) -> Told:
+    """A visit that called payment twice, the second time left by a boundary event; registered as an instance."""
+    told = Told(session)
+    session.add_all([Resource(hash="h", content=b""), Deployment(id="d", at=MONDAY, by="x")])
+    session.flush()
+    row = {"kind": "process", "key": "outpatient_visit", "version": 1, "hash": "h", "deployment_id": "d", "at": MONDAY}
+    session.add(Definition(id="def", **row))
+    session.flush()
+    session.add(Instance(id=told.id, definition_id="def", process_id="outpatient_visit", version=1, started=MONDAY, body={}))
+    call(told, "payment", "s2", 10, 20)
+    call(told, "payment", "s3", 30, None)
+    told.end(60)
+    return told
+
+
+@pytest.mark.usefixtures("calls")
+def test_each_call_of_a_process_is_a_visit_of_its_own(session) -> None:
+    first, second = visits(session, "payment", tags=("payment",))
+    assert (first.outcome, second.outcome) == ("completed", "cancelled")
+    assert [len(v.occurrences) for v in (first, second)] == [1, 1]
+    found = figures(session, "payment", zone=SHANGHAI, ids=["visit_cycle_time", "payment_burden"])
+    assert [(f.n, f.median) for f in found] == [(1, 10), (1, 3)]
+
+
+@pytest.mark.usefixtures("calls")
+def test_the_visit_counts_what_its_calls_did(session) -> None:
+    (visit,) = visits(session, "outpatient_visit", tags=("payment",))
+    assert len(visit.occurrences) == 2
+    assert figure(session, "payment_burden").median == 6
+    assert [v.process_id for v in visits(session)] == ["outpatient_visit"]
 
 
 def test_lwbs_is_the_share_of_ended_visits_without_a_contact(session) -> None:
