@@ -12,12 +12,12 @@ from flask_babel import gettext, lazy_gettext
 from sqlalchemy import select
 
 import forms
-
 from engine.clock import now
 from web.access import ROLES, may, public
 from web.accounts.tables import Account, Department
 from web.accounts.user import current
 from web.db import db
+from web.demo import past
 from web.i18n import language
 
 STATIC = Path(__file__).parent / "static"
@@ -51,12 +51,19 @@ def init(app: Flask) -> None:
     app.add_template_global(asset, "asset")
     app.add_template_global(may, "may")
     app.add_template_global(now, "now")
+    app.add_template_global(past_progress, "past_progress")
     app.jinja_env.globals.update(ACUITY=ACUITY, ROLES=ROLES)
     app.add_template_filter(department_name, "department")
     app.add_template_filter(person_name, "person")
     app.add_template_filter(role_name, "role")
     app.add_url_rule("/form-files/<path:filename>", "form_files", public(_form_file))
     app.context_processor(lambda: {"user": current(), "demo": current_app.config["CARELANE"].simulators})
+
+
+def past_progress() -> tuple[int, int] | None:
+    """How far the demonstration's past is played; None when it is complete, or in a real clinic."""
+    settings = current_app.config["CARELANE"]
+    return past.progress(db.session(), settings) if settings.simulators else None
 
 
 def navigation() -> list[dict[str, Any]]:

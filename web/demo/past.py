@@ -35,6 +35,8 @@ PROCESS = "outpatient_visit"
 DAYS = 14
 SWITCHED = 7  # days ago, when internal medicine took up the to-be version
 A_DAY = {"internal_medicine": 20, "surgery": 6}  # visits on a weekday
+ENOUGH = 250  # a past that was played on another day is not played again
+SEED = 20260105
 BY = "past"  # who started these visits, so that they can be told from live ones
 
 
@@ -74,11 +76,11 @@ def _arrivals(day: date, count: int, zone: ZoneInfo, luck: random.Random) -> Ite
 def play(factory: sessionmaker[Session], settings: Settings) -> int:
     """Plays what is planned and not there yet; returns how many visits were played. It may be stopped and started again."""
     zone = ZoneInfo(settings.clinic_zone)
-    luck = random.Random(20260105)  # noqa: S311 - a demonstration must look the same twice
+    luck = random.Random(SEED)  # noqa: S311 - a demonstration must look the same twice
     with factory() as session:
         there = set(session.scalars(select(Instance.business_key).where(Instance.started_by == BY)))
-        if there and session.scalar(select(func.count()).select_from(Instance).where(Instance.started_by == BY)) >= sum(A_DAY.values()) * 10:
-            return 0
+    if len(there) >= ENOUGH:
+        return 0
     roster = Roster(zone)
     planned = plan(clock.now(), zone, luck)
     luck.shuffle(planned)  # both versions and all days fill up together, so that figures can be compared from the first minute
@@ -100,10 +102,15 @@ def play(factory: sessionmaker[Session], settings: Settings) -> int:
     return played
 
 
-def progress(session: Session) -> tuple[int, int]:
-    """How many past visits are there, and about how many there will be."""
-    there = session.scalar(select(func.count()).select_from(Instance).where(Instance.started_by == BY)) or 0
-    return there, max(there, round(sum(A_DAY.values()) * (DAYS - 2) * 0.96))
+def progress(session: Session, settings: Settings) -> tuple[int, int] | None:
+    """How many past visits are played, and how many it will be; None when they are all there."""
+    there = _there(session)
+    planned = len(plan(clock.now(), ZoneInfo(settings.clinic_zone), random.Random(SEED)))  # noqa: S311
+    return None if there >= min(planned, ENOUGH) else (there, planned)
+
+
+def _there(session: Session) -> int:
+    return session.scalar(select(func.count()).select_from(Instance).where(Instance.started_by == BY)) or 0
 
 
 def main() -> None:
