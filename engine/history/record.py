@@ -53,6 +53,7 @@ class Occurrence:
     element_type: str
     tag: str | None = None
     role: str | None = None
+    scope: str | None = None  # the process, call or loop body that it happened in
     entered: datetime | None = None  # None: the record begins later than this stay
     claimed: datetime | None = None  # the claim that stood; a claim given back does not count
     left: datetime | None = None
@@ -139,12 +140,12 @@ def pair(rows: Iterable[Row | Any]) -> list[Occurrence]:
     stays: list[Occurrence] = []
     present: dict[tuple[str, str], Occurrence] = {}
     for row in rows:
-        instance, at, kind, process, _, element, type_, token, _, role, actor, tag, _, _ = row
+        instance, at, kind, process, _, element, type_, token, scope, role, actor, tag, _, _ = row
         if token is None or element is None:
             continue
         stay = present.get((instance, token))
         if stay is None or kind == "entered" or stay.element_id != element:
-            stay = present[instance, token] = Occurrence(instance, token, process, element, type_ or "", tag, role)
+            stay = present[instance, token] = Occurrence(instance, token, process, element, type_ or "", tag, role, scope)
             stays.append(stay)
         if kind == "entered":
             stay.entered = at

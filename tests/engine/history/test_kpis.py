@@ -162,6 +162,16 @@ def test_rework_counts_visits_with_a_repeated_step_of_a_person(session) -> None:
     assert figure(session, "rework").value == pytest.approx(0.5)
 
 
+def test_a_process_called_twice_is_no_rework(session) -> None:
+    told = Told(session)
+    for token, scope in (("a", "s2"), ("b", "s3")):
+        more = {"element_type": "userTask", "token": token, "scope": scope}
+        told.write(1, "entered", "Task_ChooseChannel", **more)
+        told.write(2, "completed", "Task_ChooseChannel", **more)
+    told.end(9)
+    assert figure(session, "rework").value == 0
+
+
 def test_throughput_counts_days_that_are_over(session) -> None:
     for day, count in ((0, 4), (1, 6), (2, 8)):
         for _ in range(count):
