@@ -110,7 +110,8 @@ def lwbs(visit: Visit) -> float | None:
 @kpi("Rework", "返工率", unit="share", aggregate="share", types=("userTask",))
 def rework(visit: Visit) -> float | None:
     """Share of ended visits in which a person's step was completed more than once. A process that is called twice (pay before
-    each test) does not repeat its steps: a repetition is within one call."""
+    each test) does not repeat its steps: a repetition is within one call.
+    """
     if visit.ended is None:
         return None
     done = Counter((o.scope, o.element_id) for o in visit.occurrences if o.outcome == "completed" and o.element_type == "userTask")
