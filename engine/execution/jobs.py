@@ -6,13 +6,13 @@ import random
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.db import new_id
 from engine.errors import BpmnError, Conflict, ConnectorFailed, NotFound, Refused
-from engine.execution import messages
+from engine.execution import messages, statements
 from engine.execution.connectors import Call
 from engine.execution.run import Run
 from engine.execution.steps import advance
@@ -29,15 +29,17 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     The caller commits before it works on them. On PostgreSQL, rows that another worker is taking are skipped.
     """
     now = clock.now()
-    due = or_((Job.state == "ready") & (Job.due <= now), (Job.state == "running") & (Job.lease < now))
-    query = select(Job).join(Instance, Instance.id == Job.instance_id).where(due, Instance.state == "running")
+    wanted: dict[str, Any] = {"at_now": now, "at_most": limit}
+    query = statements.DUE_JOBS
     if kinds is not None:
-        query = query.where(Job.kind.in_(kinds))
-    query = query.order_by(Job.priority.desc(), Job.due).limit(limit).with_for_update(skip_locked=True, of=Job)
-    taken = list(session.scalars(query))
-    for job in taken:
-        job.state, job.owner, job.lease, job.attempts = "running", owner, now + lease, job.attempts + 1
-    session.flush()
+        query, wanted["at_kinds"] = statements.DUE_JOBS_OF_KINDS, kinds
+    taken = list(session.scalars(query, wanted))
+    claims = [{"state": "running", "owner": owner, "lease": now + lease, "attempts": job.attempts + 1} for job in taken]
+    if claims:
+        rows = [{"at_id": job.id, **claim} for job, claim in zip(taken, claims, strict=True)]
+        session.connection().execute(statements.CLAIM_JOB, rows)
+    for job, claim in zip(taken, claims, strict=True):
+        statements.told(job, claim)
     return taken
 
 
@@ -58,10 +60,12 @@ def call_of(session: Session, job: Job) -> Call:
 
 def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
     """Ends the claim, if it is still ours: a job that was taken over meanwhile is not finished twice."""
-    mine = (Job.id == job.id, Job.owner == owner, Job.state == "running")
-    done = session.execute(update(Job).where(*mine).values(owner=None, lease=None, **values))
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    session.flush()
+    values |= {"owner": None, "lease": None}
+    done = session.connection().execute(statements.FENCED_JOB, {"at_id": job.id, "at_owner": owner, **values})
+    if done.rowcount != 1:
         raise Conflict("The job belongs to another worker by now; this result is dropped.")
+    statements.told(job, values)
 
 
 def finish(session: Session, job: Job, owner: str, output: dict[str, Any]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.db import new_id
+from engine.execution import statements
 from engine.execution.effects import (
     Closed,
     Effect,
@@ -136,30 +136,23 @@ class Rows:
 
     def flush(self) -> None:
         """Writes everything: closings first, then what is new."""
+        self.session.flush()
+        self.connection = self.session.connection()
         for name in ("done", "off"):
             ended = "completed" if name == "done" else "cancelled"
             self._update(Task, self.closed[f"task {name}"], ("open",), state=ended, ended=self.now, ended_by=self.actor)
             self._update(Job, self.closed[f"job {name}"], OPEN_JOBS, state="done" if name == "done" else "cancelled", ended=self.now)
         if self.closed["sub"]:
-            here = (Subscription.instance_id == self.instance.id, Subscription.token.in_(self.closed["sub"]))
-            self.session.execute(delete(Subscription).where(*here))
-        if self.closed["incident"]:
-            self._resolve(self.closed["incident"])
-        tables = (
-            (Task, self.tasks.values()),
-            (Job, self.jobs.values()),
-            (Subscription, self.subs.values()),
-            (Incident, self.incidents.values()),
-        )
-        for table, rows in (*tables, (Event, self.events)):
+            self.connection.execute(statements.UNSUBSCRIBE, {"at_instance": self.instance.id, "at_tokens": self.closed["sub"]})
+        self._update(Incident, self.closed["incident"], ("open",), state="resolved", resolved=self.now, resolved_by=self.actor)
+        tables = ((Task, self.tasks), (Job, self.jobs), (Subscription, self.subs), (Incident, self.incidents))
+        for table, rows in tables:
             if rows:
-                self.session.connection().execute(insert(table), list(rows))
+                self.connection.execute(statements.INSERT[table], list(rows.values()))
+        if self.events:
+            self.connection.execute(statements.INSERT[Event], self.events)
 
     def _update(self, table: Any, tokens: list[str], states: tuple[str, ...], **values: Any) -> None:
         if tokens:
-            where = (table.instance_id == self.instance.id, table.token.in_(tokens), table.state.in_(states))
-            self.session.execute(update(table).where(*where).values(**values))
-
-    def _resolve(self, tokens: list[str]) -> None:
-        where = (Incident.instance_id == self.instance.id, Incident.token.in_(tokens), Incident.state == "open")
-        self.session.execute(update(Incident).where(*where).values(state="resolved", resolved=self.now, resolved_by=self.actor))
+            where = {"at_instance": self.instance.id, "at_tokens": tokens, "at_states": states}
+            self.connection.execute(statements.END[table], {**where, **values})

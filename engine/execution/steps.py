@@ -8,17 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.attributes import set_committed_value
 
 from engine import clock
 from engine.errors import NotFound, Refused, Stale
-from engine.execution import state
+from engine.execution import state, statements
 from engine.execution.environment import Deployed
 from engine.execution.rows import Rows
 from engine.execution.run import Run
-from engine.execution.tables import Instance, Message, Task
+from engine.execution.tables import Instance, Message
 from engine.execution.values import decode
 
 FOLLOWED = ("subject", "ticket", "acuity", "department")  # columns that follow root variables
@@ -65,14 +64,13 @@ def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool)
         return
     moved = {name: getattr(row, name) for name in FOLLOWED} != {name: values[name] for name in FOLLOWED}
     values["rev"] = row.rev + 1
-    done = session.connection().execute(update(Instance).where(Instance.id == row.id, Instance.rev == row.rev).values(**values))
+    connection = session.connection()
+    done = connection.execute(statements.SAVE_INSTANCE, {"at_id": row.id, "at_rev": row.rev, **values})
     if done.rowcount != 1:
         raise Stale("The visit moved on while this step was computed.")
-    for name, value in values.items():
-        set_committed_value(row, name, value)
+    statements.told(row, values)
     if moved:
-        followed = {name: values[name] for name in FOLLOWED}
-        session.execute(update(Task).where(Task.instance_id == row.id, Task.state == "open").values(**followed))
+        connection.execute(statements.FOLLOW_TASKS, {"at_instance": row.id, **{name: values[name] for name in FOLLOWED}})
 
 
 def _followed(row: Instance, run: Run) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 import forms
 from engine import clock, errors
-from engine.execution import environment, state
+from engine.execution import environment, state, statements
 from engine.execution.environment import Deployed
 from engine.execution.steps import advance
 from engine.execution.tables import Event, Instance, Task
@@ -104,17 +104,18 @@ def save_draft(session: Session, task_id: str, values: dict[str, Any], *, user: 
 
 def complete(session: Session, task_id: str, values: dict[str, Any], *, user: str) -> Instance:
     """Completes a task with typed, validated values and moves its instance on. Exactly one of many callers succeeds."""
-    task = get(session, task_id)
+    found = session.execute(statements.TASK_AND_INSTANCE, {"at_id": task_id}).first()
+    if found is None:
+        raise errors.NotFound("There is no such task.")
+    task: Task = found[0]
     if task.assignee not in (None, user):
         raise errors.Conflict(_taken(task), assignee=task.assignee)
-    done = session.execute(
-        update(Task)
-        .where(Task.id == task_id, Task.state == "open", or_(Task.assignee.is_(None), Task.assignee == user))
-        .values(state="completed", ended=clock.now(), ended_by=user, assignee=user, draft=None)
-    )
-    if done.rowcount != 1:  # type: ignore[attr-defined]
+    ending = {"state": "completed", "ended": clock.now(), "ended_by": user, "assignee": user, "draft": None}
+    done = session.connection().execute(statements.COMPLETE_TASK, {"at_id": task_id, "at_user": user, **ending})
+    if done.rowcount != 1:
         session.refresh(task)
         raise errors.Conflict(_taken(task), assignee=task.assignee, state=task.state)
+    statements.told(task, ending)
     token, by = task.token, {"user": user, "values": values}
     return advance(session, task.instance_id, lambda run: run.complete(token, values, by), actor=user, handled=[token])
 
