@@ -36,6 +36,7 @@ class Listener:
         self._tls = _server_context(address)
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._stop = threading.Event()
+        self._peers: dict[threading.Thread, socket.socket] = {}
 
     @property
     def port(self) -> int:
@@ -53,8 +54,18 @@ class Listener:
                 with contextlib.suppress(TimeoutError):
                     peer, _ = self._server.accept()
                     self._slots.acquire()
-                    threading.Thread(target=self._serve, args=(peer,), name="mllp-peer", daemon=True).start()
+                    thread = threading.Thread(target=self._serve, args=(peer,), name="mllp-peer", daemon=True)
+                    self._peers[thread] = peer
+                    thread.start()
+        self._part()
         sweeper.join()
+
+    def _part(self) -> None:
+        """Lets each peer finish the message at hand; what it could not be answered it sends again."""
+        for thread, peer in list(self._peers.items()):
+            with contextlib.suppress(OSError):
+                peer.shutdown(socket.SHUT_RD)
+            thread.join(5)
 
     def _serve(self, peer: socket.socket) -> None:
         try:
@@ -69,6 +80,7 @@ class Listener:
         except OSError as error:
             logger.info("mllp_peer_gone", connection=self._connection, reason=type(error).__name__)
         finally:
+            self._peers.pop(threading.current_thread(), None)
             self._slots.release()
 
     def _secured(self, peer: socket.socket) -> socket.socket:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session, sessionmaker
 
 import integrations
@@ -38,6 +39,19 @@ def secret(tmp_path_factory: pytest.TempPathFactory) -> Keys:
     return keys(Settings(var_dir=tmp_path_factory.mktemp("keys")))
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Every table, made once: a copy of a file is quicker than forty CREATE TABLE."""
+    settings = Settings(var_dir=tmp_path_factory.mktemp("empty"))
+    engine = db.open_engine(settings)
+    db.Base.metadata.create_all(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    engine.dispose()
+    return settings.var_dir / "carelane.db"
+
+
 @pytest.fixture
 def settings(tmp_path: Path, secret: Keys, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setattr("integrations.demo.keys", lambda _settings: secret)
@@ -45,9 +59,11 @@ def settings(tmp_path: Path, secret: Keys, monkeypatch: pytest.MonkeyPatch) -> S
 
 
 @pytest.fixture
-def sessions(settings: Settings) -> Iterator[sessionmaker[Session]]:
+def sessions(settings: Settings, empty_database: Path) -> Iterator[sessionmaker[Session]]:
+    settings.var_dir.mkdir(parents=True)
+    shutil.copy(empty_database, settings.var_dir / "carelane.db")
     engine = db.open_engine(settings)
-    db.Base.metadata.create_all(engine)
+    event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF") and None)
     made = db.sessions(engine)
     integrations.load(sessions=made, settings=settings)
     book.forget()
