@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -57,11 +58,12 @@ def load_tables() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL server of our own, without a database name; skips where there is none."""
     if machines.postgres_bin() is None:
         pytest.skip("PostgreSQL is not installed")
-    with machines.postgres(tmp_path_factory.mktemp("postgres")) as url:
+    # Not in pytest's own folder: every session that starts takes others' permission to it away, and the server's with it.
+    with TemporaryDirectory(prefix="carelane-postgres-") as folder, machines.postgres(Path(folder)) as url:
         yield url
 
 

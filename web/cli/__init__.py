@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 COMMANDS = {
+    "bench": "bench:bench",
     "check": "check:check",
     "decide": "evaluate:decide",
     "demo": "demo:demo",
