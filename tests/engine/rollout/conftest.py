@@ -12,7 +12,5 @@ def versions(session) -> None:
     session.add_all([Resource(hash="h", content=b""), Deployment(id="d", at=MONDAY, by="owner")])
     session.flush()
     for number, tag in enumerate(("as-is", "to-be"), 1):
-        session.add(
-            Definition(kind="process", key="outpatient_visit", version=number, version_tag=tag, hash="h", deployment_id="d", at=MONDAY)
-        )
+        session.add(Definition(kind="process", key="outpatient_visit", version=number, version_tag=tag, hash="h", deployment_id="d", at=MONDAY))
     session.flush()
