@@ -19,7 +19,6 @@ from engine.execution.tables import Instance, Message, Subscription
 from engine.execution.values import decode, encode
 
 
-
 @dataclass(frozen=True, slots=True)
 class Published:
     """What became of a message."""
@@ -49,15 +48,15 @@ def publish(
     now = clock.now()
     message = Message(
         id=new_id(), name=name, key=key, message_id=message_id, payload=encode(payload), received=now,
-        expires=now + (timedelta(minutes=settings().message_ttl_minutes) if ttl is None else ttl), state="waiting",
+        expires=now + (timedelta(minutes=settings().message_ttl_minutes) if ttl is None else ttl), state="correlated",
     )  # fmt: skip
     session.add(message)
     session.flush()
     reached = [*_correlate(session, message, payload, actor), *_start(session, message, payload, actor)]
     if reached:
-        message.state, message.instance_id = "correlated", reached[0]
-    elif message.expires <= now:
-        message.state = "expired"
+        message.instance_id = reached[0]
+    else:
+        message.state = "expired" if message.expires <= now else "waiting"
     return Published(tuple(reached), buffered=message.state == "waiting")
 
 
@@ -124,6 +123,21 @@ def signal(session: Session, name: str, payload: dict[str, Any], *, actor: str =
                 _fire(session, waiting, payload, {"signal": name}, actor)
                 reached.append(row.id)
     return reached
+
+
+def meet(session: Session) -> int:
+    """Hands kept messages to receivers that wait for them; returns how many.
+
+    On PostgreSQL a message and its receiver may be written at the same moment without seeing each other: this finds them.
+    """
+    pair = (Subscription.kind == "message") & (Subscription.name == Message.name) & (Subscription.key == Message.key)
+    query = select(Message).join(Subscription, pair).where(Message.state == "waiting", Subscription.instance_id.is_not(None))
+    met = 0
+    for message in session.scalars(query.distinct().order_by(Message.received)).all():
+        if reached := _correlate(session, message, payload_of(message), "message"):
+            message.state, message.instance_id = "correlated", reached[0]
+            met += 1
+    return met
 
 
 def expire(session: Session) -> int:

@@ -53,7 +53,7 @@ class Worker:
         pools = {"default": {"type": "threadpool", "max_workers": 2}, "calls": {"type": "threadpool", "max_workers": self.threads}}
         scheduler = BackgroundScheduler(executors=pools, job_defaults={"misfire_grace_time": None, "coalesce": True}, timezone=UTC)
         scheduler.add_job(self._fill, "interval", [scheduler], seconds=idle, max_instances=1, next_run_time=datetime.now(UTC))
-        scheduler.add_job(self._tidy, "interval", seconds=60, max_instances=1)
+        scheduler.add_job(self._tidy, "interval", seconds=5, max_instances=1)
         scheduler.start()
         try:
             stop.wait()
@@ -81,6 +81,7 @@ class Worker:
         with self.sessions() as session:
             write_lock(session)
             messages.expire(session)
+            messages.meet(session)
             session.commit()
 
     def _claim(self, limit: int) -> list[Job]:
