@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import hypothesis
 import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -18,6 +19,10 @@ from engine.settings import Settings
 from tests import machines
 
 ROOT = Path(__file__).parent.parent
+
+# A busy machine is no finding: how long an example takes is judged by benchmarks, not by properties.
+hypothesis.settings.register_profile("carelane", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True)
+hypothesis.settings.load_profile("carelane")
 
 
 @pytest.fixture(scope="session", autouse=True)
