@@ -35,7 +35,10 @@ WORDS = {
     413: (lazy_gettext("That file is too large"), lazy_gettext("Send a smaller one.")),
     422: (lazy_gettext("Some of this cannot be used as it is"), lazy_gettext("Correct what is named and send it again.")),
     429: (lazy_gettext("Too many tries"), lazy_gettext("Wait a little and try again.")),
-    500: (lazy_gettext("Something went wrong on our side"), lazy_gettext("Nothing was changed. Try again; if it stays, tell an administrator the number below.")),
+    500: (
+        lazy_gettext("Something went wrong on our side"),
+        lazy_gettext("Nothing was changed. Try again; if it stays, tell an administrator the number below."),
+    ),
     502: (lazy_gettext("Another system did not answer"), lazy_gettext("Nothing is lost. Try again in a moment.")),
     503: (lazy_gettext("Not ready"), lazy_gettext("Try again in a moment.")),
 }
@@ -77,9 +80,11 @@ def _unexpected(error: Exception) -> ResponseReturnValue:
 
 def wants_json() -> bool:
     """Whether this request comes from a program."""
-    return request.path.startswith(("/api/", "/hooks/", "/fhir")) or request.accept_mimetypes.best_match(
-        ["text/html", "application/json", "application/problem+json"], default="text/html"
-    ) != "text/html"
+    return (
+        request.path.startswith(("/api/", "/hooks/", "/fhir"))
+        or request.accept_mimetypes.best_match(["text/html", "application/json", "application/problem+json"], default="text/html")
+        != "text/html"
+    )
 
 
 def _answer(status: int, detail: str, kind: str, extra: dict[str, Any]) -> ResponseReturnValue:

@@ -35,7 +35,14 @@ def init(app: Flask, settings: Settings) -> None:
     babel.init_app(app, locale_selector=language)
     app.add_template_global(language, "language")
     app.jinja_env.globals.update(LANGUAGES=LANGUAGES, HTML_LANG=HTML_LANG)
-    for name, function in {"clock": clock, "clocktime": clocktime, "moment": moment, "lasting": lasting, "named": named, "plainly": plainly}.items():
+    for name, function in {
+        "clock": clock,
+        "clocktime": clocktime,
+        "moment": moment,
+        "lasting": lasting,
+        "named": named,
+        "plainly": plainly,
+    }.items():
         app.add_template_filter(function, name)
 
 

@@ -14,7 +14,30 @@ import structlog
 from flask import Flask, Response, g, request
 
 ALLOWED = frozenset(
-    "event level timestamp logger request method route status ms actor instance task job connector error where attempt kind count state port version".split()
+    [
+        "event",
+        "level",
+        "timestamp",
+        "logger",
+        "request",
+        "method",
+        "route",
+        "status",
+        "ms",
+        "actor",
+        "instance",
+        "task",
+        "job",
+        "connector",
+        "error",
+        "where",
+        "attempt",
+        "kind",
+        "count",
+        "state",
+        "port",
+        "version",
+    ]
 )
 
 log = structlog.get_logger("carelane.web")
@@ -84,7 +107,14 @@ def init(app: Flask, level: str) -> None:
             user = g.get("user")
             ms = round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1)
             route = request.url_rule.rule if request.url_rule else "-"
-            log.info("request", request=g.get("request_id"), method=request.method, route=route, status=response.status_code, ms=ms,
-                     actor=user.login if user else None)
+            log.info(
+                "request",
+                request=g.get("request_id"),
+                method=request.method,
+                route=route,
+                status=response.status_code,
+                ms=ms,
+                actor=user.login if user else None,
+            )
         response.headers["X-Request-Id"] = g.get("request_id", "")
         return response

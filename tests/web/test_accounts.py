@@ -76,7 +76,9 @@ def test_where_one_wanted_to_go_is_kept(clinic: Clinic) -> None:
     assert answer.location == "/visits?state=all"
 
 
-@pytest.mark.parametrize("address", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil", "\\\\evil.example"])
+@pytest.mark.parametrize(
+    "address", ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:alert(1)", "evil", "\\\\evil.example"]
+)
 def test_no_other_site_is_ever_the_target(address: str) -> None:
     assert local(address) == ""
 
@@ -111,7 +113,10 @@ def test_a_new_password_ends_all_other_sessions(clinic: Clinic) -> None:
     assert sign_in(clinic.stranger(), password="a longer one") == 302
 
 
-@pytest.mark.parametrize(("old", "new", "again"), [("wrong", "a longer one", "a longer one"), ("carelane", "short", "short"), ("carelane", "a longer one", "another one")])
+@pytest.mark.parametrize(
+    ("old", "new", "again"),
+    [("wrong", "a longer one", "a longer one"), ("carelane", "short", "short"), ("carelane", "a longer one", "another one")],
+)
 def test_a_password_change_that_is_not_sound_changes_nothing(clinic: Clinic, old: str, new: str, again: str) -> None:
     clinic.person("nurse").post("/profile/password", {"old": old, "new": new, "again": again})
     assert sign_in(clinic.stranger()) == 302
@@ -135,7 +140,14 @@ def test_shortcuts_can_be_turned_off(clinic: Clinic) -> None:
 
 def test_an_administrator_hires_moves_and_lets_go(clinic: Clinic) -> None:
     admin = clinic.person("admin")
-    new = {"login": "newdoc", "name_zh": "新医生", "name_en": "New Doctor", "password": "longenough", "active": "on", "roles": ["doctor:surgery", "doctor:ent"]}
+    new = {
+        "login": "newdoc",
+        "name_zh": "新医生",
+        "name_en": "New Doctor",
+        "password": "longenough",
+        "active": "on",
+        "roles": ["doctor:surgery", "doctor:ent"],
+    }
     assert admin.post("/admin/people", new).status_code == 302
     person = clinic.stranger()
     assert sign_in(person, "newdoc", "longenough") == 302

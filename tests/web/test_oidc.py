@@ -24,7 +24,9 @@ from web.db import db
 def provider() -> Iterator[str]:
     """The issuer's address."""
     port = machines.free_port()
-    process = subprocess.Popen([sys.executable, "-m", "oidc_provider_mock", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     address = f"http://127.0.0.1:{port}"
     try:
         machines.wait_until(lambda: _answers(address), "the OpenID provider", 60)

@@ -32,7 +32,9 @@ def words(text: object) -> list[str]:
 
 def test_no_message_lacks_its_chinese() -> None:
     chinese = catalogue("zh")
-    missing = sorted(f"{file}: {message}" for message, file in used().items() if message not in chinese or not all(words(chinese[message].string)))
+    missing = sorted(
+        f"{file}: {message}" for message, file in used().items() if message not in chinese or not all(words(chinese[message].string))
+    )
     assert missing == []
 
 

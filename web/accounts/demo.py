@@ -57,7 +57,9 @@ def seed(session: Session) -> None:
     missing = [person for person in STAFF if person[0] not in there]
     password = hashed(PASSWORD) if missing else None
     for login, zh, en, roles in missing:
-        account = Account(login=login, name_zh=zh, name_en=en, password=password, demo=True, email=f"{login}@clinic.example", room=ROOMS.get(login))
+        account = Account(
+            login=login, name_zh=zh, name_en=en, password=password, demo=True, email=f"{login}@clinic.example", room=ROOMS.get(login)
+        )
         account.roles = [AccountRole(role=role, department=department) for role, department in roles]
         session.add(account)
     session.flush()

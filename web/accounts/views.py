@@ -187,4 +187,6 @@ def _sign_in_page(error: str = "", login: str = "") -> str:
     demo = current_app.config["CARELANE"].simulators
     people = list(db.session.scalars(select(Account).where(Account.demo, Account.active).order_by(Account.created, Account.id))) if demo else []
     target = local(request.values.get("next", ""))
-    return render_template("accounts/sign_in.html", error=error, login=login, people=people, password=PASSWORD, target=target, provider=oidc.enabled())
+    return render_template(
+        "accounts/sign_in.html", error=error, login=login, people=people, password=PASSWORD, target=target, provider=oidc.enabled()
+    )

@@ -37,7 +37,9 @@ def operation(summary: str, *, out: type[Schema], given: type[Schema] | None = N
 
 def document() -> dict[str, Any]:
     """The whole document."""
-    spec = APISpec("Carelane", "1", "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_name)], info={"description": "Processes of a clinic."})
+    spec = APISpec(
+        "Carelane", "1", "3.1.0", plugins=[MarshmallowPlugin(schema_name_resolver=_name)], info={"description": "Processes of a clinic."}
+    )
     spec.components.security_scheme("token", {"type": "http", "scheme": "bearer"})
     spec.components.schema("Problem", schema=schemas.Problem)
     for rule in current_app.url_map.iter_rules():
@@ -55,7 +57,11 @@ def _operation(endpoint: str, view: Any, arguments: list[str], method: str) -> d
     about = view.operation
     shape: Any = about["out"]
     if about["paged"]:
-        shape = {"type": "object", "required": ["items", "next"], "properties": {"items": {"type": "array", "items": about["out"]}, "next": {"type": ["string", "null"]}}}
+        shape = {
+            "type": "object",
+            "required": ["items", "next"],
+            "properties": {"items": {"type": "array", "items": about["out"]}, "next": {"type": ["string", "null"]}},
+        }
     parameters: list[Any] = [{"name": a, "in": "path", "required": True, "schema": {"type": "string"}} for a in arguments]
     if about["paged"]:
         parameters.append({"in": "query", "schema": schemas.PageIn})
@@ -63,7 +69,7 @@ def _operation(endpoint: str, view: Any, arguments: list[str], method: str) -> d
         parameters.append({"name": "Idempotency-Key", "in": "header", "schema": {"type": "string", "maxLength": 200}})
     problem = {"content": {"application/problem+json": {"schema": schemas.Problem}}}
     made: dict[str, Any] = {
-        "operationId": endpoint.split(".")[-1],
+        "operationId": endpoint.rsplit(".", maxsplit=1)[-1],
         "summary": about["summary"],
         "description": f"Scope: {view.scope}",
         "security": [{"token": []}],

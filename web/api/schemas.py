@@ -98,6 +98,8 @@ class PageIn(Schema):
     """Which page of a list: `cursor` comes from the page before."""
 
     class Meta:
+        """Other query parameters are none of our business."""
+
         unknown = EXCLUDE
 
     limit = fields.Integer(load_default=50, validate=validate.Range(1, 200))

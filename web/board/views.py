@@ -48,9 +48,15 @@ def _content(code: str) -> dict[str, object]:
         raise NotFound
     query = select(Task).where(Task.state == "open", Task.department == code, Task.role.in_(ROLES), Task.ticket.is_not(None))
     found = list(db.session.scalars(query.order_by(Task.priority.desc(), Task.acuity.is_(None), Task.acuity, Task.created)))
-    rooms = {login: room for login, room in db.session.execute(select(Account.login, Account.room))}
+    rooms = dict(db.session.execute(select(Account.login, Account.room)))
     taken = sorted((t for t in found if t.claimed), key=lambda t: t.claimed or now(), reverse=True)
     called = list(dict.fromkeys(Called(str(t.ticket), rooms.get(t.assignee or "")) for t in taken))
     inside = {c.ticket for c in called}
     waiting = [ticket for ticket in dict.fromkeys(str(t.ticket) for t in found if not t.claimed) if ticket not in inside]
-    return {"department": department, "called": called[:MOST_CALLED], "waiting": waiting[:MOST_WAITING], "more": max(len(waiting) - MOST_WAITING, 0), "at": now()}
+    return {
+        "department": department,
+        "called": called[:MOST_CALLED],
+        "waiting": waiting[:MOST_WAITING],
+        "more": max(len(waiting) - MOST_WAITING, 0),
+        "at": now(),
+    }

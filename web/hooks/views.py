@@ -32,7 +32,15 @@ def metadata() -> ResponseReturnValue:
     """What this FHIR endpoint can do."""
     interaction = [{"code": "update"}]
     rest = [{"mode": "server", "resource": [{"type": "Task", "interaction": interaction}]}]
-    body = {"resourceType": "CapabilityStatement", "status": "active", "kind": "instance", "date": "2026-11-01", "fhirVersion": "4.0.1", "format": ["json"], "rest": rest}
+    body = {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "kind": "instance",
+        "date": "2026-11-01",
+        "fhirVersion": "4.0.1",
+        "format": ["json"],
+        "rest": rest,
+    }
     return _fhir(200, body)
 
 

@@ -16,7 +16,7 @@ from web.accounts.user import User
 from web.db import db
 from web.i18n import language
 from web.inbox import sheet
-from web.inbox.rows import MOST, Choice, rows, visible
+from web.inbox.rows import MOST, Choice, rows
 from web.patients import note_read
 from web.shell import departments, person_name
 

@@ -45,12 +45,15 @@ class Watch:
         seen = self._stamp
         while time.monotonic() < end:
             with self._changed:
-                changed = self._changed.wait_for(lambda: self._stamp != seen, timeout=BEAT_EVERY)
+                changed = self._wait(seen)
                 seen = self._stamp
             if changed:
                 yield "event: changed\ndata: 1\n\n"
             elif time.monotonic() - self._looked < 2 * BEAT_EVERY:
                 yield "event: beat\ndata: 1\n\n"
+
+    def _wait(self, seen: int | None) -> bool:
+        return self._changed.wait_for(lambda: self._stamp != seen, timeout=BEAT_EVERY)
 
     def _look(self, engine: Engine) -> None:
         while self.listeners:

@@ -15,6 +15,8 @@ def keep_reads(session: Session, reads: Iterable[tuple[str, str]]) -> None:
     """Writes what this request showed: (action, patient id) pairs."""
     user = g.get("user")
     session.add_all(
-        AccessRecord(at=now(), actor=user.login if user else "", action=action, kind="R", patient=patient, source=(request.remote_addr or "")[:60])
+        AccessRecord(
+            at=now(), actor=user.login if user else "", action=action, kind="R", patient=patient, source=(request.remote_addr or "")[:60]
+        )
         for action, patient in sorted(reads)
     )

@@ -113,7 +113,9 @@ def _described(incident: Incident) -> Trouble:
     element = element_of(model_of(db.session(), newest), incident.element_id)
     job = db.session.get(Job, incident.job_id) if incident.job_id else None
     todo = {
-        "unknown_outcome": gettext("Look in the other system whether it happened. If it did not, try again; if it did, write down its result and skip."),
+        "unknown_outcome": gettext(
+            "Look in the other system whether it happened. If it did not, try again; if it did, write down its result and skip."
+        ),
         "job": gettext("Integration engineer: bring the other system back, then try again. The visit waits; nothing is lost."),
         "expression": gettext("Process owner: correct the expression in the studio, or correct the visit's value, then try again."),
         "no_flow": gettext("Process owner: no branch fits this visit. Correct the value or the condition, then try again."),

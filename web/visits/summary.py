@@ -87,4 +87,6 @@ def _is_id(value: Any) -> bool:
 
 def _rows(value: Any) -> str:
     rows = value if isinstance(value, list) else []
-    return "; ".join(", ".join(str(cell) for cell in row.values() if not is_empty(cell) and not _is_id(cell)) for row in rows if isinstance(row, dict))
+    return "; ".join(
+        ", ".join(str(cell) for cell in row.values() if not is_empty(cell) and not _is_id(cell)) for row in rows if isinstance(row, dict)
+    )

@@ -81,6 +81,7 @@ function startInbox() {
     const source = new EventSource(list.dataset.live);
     source.addEventListener('changed', () => { lastBeat = Date.now(); state('live'); refresh(); });
     source.addEventListener('beat', () => { lastBeat = Date.now(); state('live'); good(); });
+    source.onopen = refresh; // what happened between the page and the stream
     source.onerror = () => { if (source.readyState === EventSource.CLOSED) setTimeout(listen, 60000); };
   }
 
