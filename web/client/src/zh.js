@@ -326,6 +326,7 @@ export default {
   "Add output": "添加输出",
   "Add rule": "添加规则",
   "Hit policy": "命中策略",
+  "Hit policy:": "命中策略：",
   "Expression": "表达式",
   "Label": "标签",
   "Enumeration": "枚举",
