@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.execution.run import Environment, Run
 from engine.execution.tokens import Scope, Token
-from engine.execution.values import decode, encode
+from engine.execution.values import decode, encode, is_plain
 
 FORMAT = 1
 
@@ -17,12 +17,21 @@ def dump(run: Run) -> dict[str, Any]:
 
 
 def _dump_scope(scope: Scope) -> dict[str, Any]:
+    variables = {name: _written(scope, name, value) for name, value in scope.data.items()}
     kept: dict[str, Any] = {
-        "id": scope.id, "kind": scope.kind, "definition": scope.definition, "data": encode(scope.data),
+        "id": scope.id, "kind": scope.kind, "definition": scope.definition,
+        "data": {name: written for name, (written, _) in variables.items()}, "typed": [name for name, (_, typed) in variables.items() if typed],
         "tokens": [[t.id, t.element.id, t.state, encode(t.data), encode(t.notes)] for t in scope.tasks.values()],
     }  # fmt: skip
     optional = {"body": scope.body, "owner": scope.owner, "parent": scope.parent and scope.parent.id, "undo": scope.compensations}
     return {**kept, **{key: value for key, value in optional.items() if value}}
+
+
+def _written(scope: Scope, name: str, value: Any) -> tuple[Any, bool]:
+    """A variable as JSON, and whether it needed writing at all. Values are replaced and never changed: what was read is reused."""
+    if (before := scope.read.get(name)) is not None and before[0] is value:
+        return before[1], before[2]
+    return (value, False) if is_plain(value) else (encode(value), True)
 
 
 def load(state: dict[str, Any], env: Environment) -> Run:
@@ -33,7 +42,10 @@ def load(state: dict[str, Any], env: Environment) -> Run:
     run.counter, run.end_element = state["counter"], state["end"]
     for kept in state["scopes"]:
         scope = Scope(run, kept["id"], kept["kind"], env.compiled(kept["definition"]), kept["definition"], kept.get("body"))
-        scope.data = decode(kept["data"])
+        typed = set(kept.get("typed", kept["data"]))
+        for name, written in kept["data"].items():
+            value = scope.data[name] = decode(written) if name in typed else written
+            scope.read[name] = (value, written, name in typed)
         scope.owner, scope.compensations = kept.get("owner"), kept.get("undo", [])
         scope.parent = run.scopes[kept["parent"]] if "parent" in kept else None
         run.scopes[scope.id] = scope

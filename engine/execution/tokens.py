@@ -102,6 +102,7 @@ class Scope(Workflow):
         self.parent: Scope | None = None
         self.owner: str | None = None
         self.compensations: list[dict[str, Any]] = []
+        self.read: dict[str, tuple[Any, Any, bool]] = {}  # variables as they were loaded: value, JSON, whether they differ
 
     def visible(self) -> Iterator[Scope]:
         """The scope itself and those around it, up to its own process."""

@@ -47,6 +47,22 @@ def encode(value: Any) -> Any:
     raise TypeError(f"a process variable cannot hold {type(value).__name__}")
 
 
+def is_plain(value: Any) -> bool:
+    """Whether a value is JSON as it is, so that neither `encode` nor `decode` would change it."""
+    kind = type(value)
+    if kind is str or kind is bool or kind is float or value is None:
+        return True
+    if kind is int:
+        return -_LARGEST <= value <= _LARGEST
+    if kind is list:
+        return all(map(is_plain, value))
+    if kind is dict:
+        if not all(type(key) is str for key in value) or (len(value) == 1 and next(iter(value)).startswith("$")):
+            return False
+        return all(map(is_plain, value.values()))
+    return False
+
+
 def decode(value: Any) -> Any:
     """What `encode` wrote, as it was (tuples and sets come back as lists)."""
     if isinstance(value, dict):

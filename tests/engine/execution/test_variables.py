@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.execution.feel import YearMonthDuration
-from engine.execution.values import decode, encode
+from engine.execution.values import decode, encode, is_plain
 from tests.engine.build import end, process, script, service, start, sub, task, user
 from tests.engine.world import World
 
@@ -138,6 +138,17 @@ class TestTypes:
     )
     def test_any_value_comes_back_as_it_was(self, value: Any) -> None:
         assert decode(orjson.loads(orjson.dumps(encode(value)))) == value
+
+    @given(
+        st.recursive(
+            st.none() | st.integers() | st.text() | st.dates(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("$int") | st.integers(), inner),
+        )
+    )
+    def test_what_is_plain_is_written_as_it_is(self, value: Any) -> None:
+        if is_plain(value):
+            assert encode(value) == value
+            assert decode(value) == value
 
     def test_what_no_variable_can_hold_is_named(self) -> None:
         with pytest.raises(TypeError, match="object"):
