@@ -16,20 +16,30 @@ def error(token: Token, code: str, message: str | None, variables: dict[str, Any
     place = token.scope.run.body_of(token)
     scope: Scope | None = token.scope
     if (boundary := _boundary(place, "error", code)) is not None:
+        _thrown(token)
         token.scope.run.interrupt(place, boundary, variables, local)
         return True
     while scope is not None:
         if (start := _event_subprocess(scope, "error", code)) is not None:
+            _thrown(token)
             scope.run.start_event_subprocess(scope, *start, payload=variables, local=local)
             return True
         owner = _around(scope)
         if owner is None:
             return False
         if (boundary := _boundary(owner, "error", code)) is not None:
+            _thrown(token)
             scope.run.interrupt(owner, boundary, variables, local)
             return True
         scope = owner.scope
     return False
+
+
+def _thrown(token: Token) -> None:
+    """Records a throwing event before what it threw takes its token away."""
+    if token.element.type in ("endEvent", "intermediateThrowEvent"):
+        token.scope.run.record("completed", token)
+        token.notes.pop("entered", None)
 
 
 def _around(scope: Scope) -> Token | None:
@@ -57,6 +67,8 @@ def escalation(token: Token, code: str | None) -> bool:
         run = scope.run
         if (start := _event_subprocess(scope, "escalation", code)) is not None:
             _, event = start
+            if event.interrupting:
+                _thrown(token)
             run.start_event_subprocess(scope, *start, payload=payload, local=local)
             return not event.interrupting
         owner = _around(scope)
@@ -64,6 +76,7 @@ def escalation(token: Token, code: str | None) -> bool:
             break
         if (boundary := _boundary(owner, "escalation", code)) is not None:
             if boundary.interrupting:
+                _thrown(token)
                 run.interrupt(owner, boundary, payload, local)
                 return False
             run.spawn(owner.scope, boundary.id, payload, local)

@@ -43,17 +43,21 @@ def kind_of(file: str, content: bytes = b"") -> Kind | None:
 
 
 def gather(paths: Iterable[Path]) -> dict[str, bytes]:
-    """The deployable files of folders and files, by a path that is short and unique; hidden files are left out."""
+    """The deployable files of folders and files, by a path that is short and unique.
+
+    What is hidden or a template (a name that begins with `.` or `_`) is left out, unless it is given itself.
+    """
     found: dict[str, bytes] = {}
-    for path in paths:
+    given = list(paths)
+    for path in given:
         inside = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in inside:
             relative = file.relative_to(path) if path.is_dir() else Path(file.name)
-            if any(part.startswith(".") for part in relative.parts):
+            if path.is_dir() and any(part.startswith((".", "_")) for part in relative.parts):
                 continue
             content = file.read_bytes()
             if kind_of(file.name, content) or not path.is_dir():
-                name = relative.as_posix()
+                name = f"{path.name}/{relative.as_posix()}" if path.is_dir() and len(given) > 1 else relative.as_posix()
                 found[name if name not in found else f"{path.name}/{name}"] = content
     return found
 

@@ -80,7 +80,14 @@ def test_files_of_the_same_name_in_two_folders_stay_apart(tmp_path: Path) -> Non
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "process.bpmn").write_bytes(folder.encode())
-    assert files.gather([tmp_path / "a", tmp_path / "b"]) == {"process.bpmn": b"a", "b/process.bpmn": b"b"}
+    assert files.gather([tmp_path / "a", tmp_path / "b"]) == {"a/process.bpmn": b"a", "b/process.bpmn": b"b"}
+
+
+def test_templates_are_gathered_only_when_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "_template").mkdir()
+    (tmp_path / "_template" / "process.bpmn").write_bytes(b"x")
+    assert files.gather([tmp_path]) == {}
+    assert list(files.gather([tmp_path / "_template"])) == ["process.bpmn"]
 
 
 def test_imports_are_followed_beside_the_file_only(tmp_path: Path) -> None:
