@@ -59,7 +59,8 @@ def edit(kind: str, key: str, version: int) -> ResponseReturnValue:
     more: dict[str, Any] = {}
     content = deployed.content(db.session(), row)
     if kind == "form":
-        more = {"source": _pretty(content), "preview": _drawn(content)}
+        titles = shelf.form_titles(db.session(), shelf.shelf(db.session()), language())
+        more = {"source": _pretty(content), "preview": _drawn(content), "title": titles.get(key)}
     if kind == "decision":
         more = {"tables": tables(content), "fields": fields(dmn.read(content, row.file), key)}
     return render_template(EDITORS[kind], definition=row, item=item, running=shelf.running(db.session()).get(row.id, 0), **more)
