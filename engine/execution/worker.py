@@ -54,6 +54,7 @@ class Worker:
         scheduler = BackgroundScheduler(executors=pools, job_defaults={"misfire_grace_time": None, "coalesce": True}, timezone=UTC)
         scheduler.add_job(self._fill, "interval", [scheduler], seconds=idle, max_instances=1, next_run_time=datetime.now(UTC))
         scheduler.add_job(self._tidy, "interval", seconds=5, max_instances=1)
+        logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a look for due jobs that is skipped is no news
         scheduler.start()
         try:
             stop.wait()
