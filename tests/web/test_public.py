@@ -68,6 +68,22 @@ def test_alerts_reach_their_role_and_go_when_seen(clinic: Clinic) -> None:
     assert "Ⅰ级患者直接就诊" not in clinic.person("doctor").text("/inbox")
 
 
+def test_an_alert_about_a_visit_that_has_ended_is_gone(clinic: Clinic) -> None:
+    visit = clinic.triaged()
+    board.raise_alert(db.session(), "无人接诊", key="k2", level="alert", role="doctor", department="surgery", instance_id=visit.id)
+    db.session.commit()
+    assert "无人接诊" in clinic.person("doctor").text("/inbox")
+    clinic.person("registrar").post(f"/visits/{visit.id}/cancel", {"reason": "left"})
+    assert "无人接诊" not in clinic.person("doctor").text("/inbox")
+
+
+def test_many_alerts_fold(clinic: Clinic) -> None:
+    for number in range(5):
+        board.raise_alert(db.session(), f"alert {number}", key=f"k{number}", level="alert", role="doctor")
+    db.session.commit()
+    assert "3 more alerts" in clinic.person("doctor").text("/inbox")
+
+
 def test_far_ends_say_when_they_do_not_run(clinic: Clinic) -> None:
     assert "not running" in clinic.person("engineer").text("/far-ends")
 

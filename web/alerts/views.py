@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
 
 from engine.errors import NotFound
+from engine.execution.tables import Instance
 from integrations.notices import board
 from integrations.notices.tables import Alert
 from web.access import allowed, may, scope_of, signed_in
@@ -16,10 +18,14 @@ bp = Blueprint("alerts", __name__, template_folder="templates")
 
 
 def open_alerts() -> list[Alert]:
-    """The unseen alerts for this person's roles and departments."""
+    """The unseen alerts for this person's roles and departments; those about a visit that has ended are no longer news."""
+    if not may("alert.view"):
+        return []
     user = signed_in()
-    where = scope_of(user, "alert.view")
-    return board.unseen(db.session(), roles=sorted(user.role_names), departments=where, limit=5) if may("alert.view") else []
+    found = board.unseen(db.session(), roles=sorted(user.role_names), departments=scope_of(user, "alert.view"), limit=40)
+    over = select(Instance.id).where(Instance.id.in_([a.instance_id for a in found]), Instance.state.in_(("completed", "cancelled")))
+    ended = set(db.session.scalars(over)) if found else set()
+    return [alert for alert in found if alert.instance_id not in ended]
 
 
 def alert_department(alert_id: str) -> str | None:

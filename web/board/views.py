@@ -48,7 +48,7 @@ def _content(code: str) -> dict[str, object]:
         raise NotFound
     query = select(Task).where(Task.state == "open", Task.department == code, Task.role.in_(ROLES), Task.ticket.is_not(None))
     found = list(db.session.scalars(query.order_by(Task.priority.desc(), Task.acuity.is_(None), Task.acuity, Task.created)))
-    rooms = dict(db.session.execute(select(Account.login, Account.room)))
+    rooms = {row.login: row.room for row in db.session.execute(select(Account.login, Account.room))}
     taken = sorted((t for t in found if t.claimed), key=lambda t: t.claimed or now(), reverse=True)
     called = list(dict.fromkeys(Called(str(t.ticket), rooms.get(t.assignee or "")) for t in taken))
     inside = {c.ticket for c in called}

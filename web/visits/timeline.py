@@ -51,7 +51,7 @@ class _Reading:
 
     def entries(self) -> list[Entry]:
         done = [entry for event in self.events if (entry := self.entry(event)) is not None]
-        return sorted([*done, *self.open.values()], key=lambda entry: entry.at)
+        return _folded(sorted([*done, *self.open.values()], key=lambda entry: entry.at))
 
     def entry(self, event: Event) -> Entry | None:
         element = element_of(self.models.get((event.process_id, event.version)), event.element_id)
@@ -88,7 +88,9 @@ class _Reading:
             waited = taken - began if taken else None
             return Entry(event.at, "work", element.label(language()), by, waited, event.at - (taken or began))
         if element.events and element.events[0].kind in SHOWN_EVENTS and element.name:
-            return Entry(event.at, "event", element.label(language()), worked=event.at - began)
+            name = element.label(language())
+            title = gettext("Time is up: %(name)s", name=name) if element.events[0].kind == "timer" else name
+            return Entry(event.at, "event", title, worked=event.at - began if event.at > began else None)
         return None
 
     def happening(self, event: Event, element: Element | None) -> Entry | None:
@@ -112,6 +114,20 @@ class _Reading:
         title, kind = words[event.kind]
         actor = event.actor if kind != "process" and event.actor not in ("system", "worker") else None
         return Entry(event.at, kind, title, actor, note=reason)
+
+
+def _folded(entries: list[Entry]) -> list[Entry]:
+    """The system's repetitions of one step in a row (each item of a list) become one line that counts them."""
+    folded: list[Entry] = []
+    counts: list[int] = []
+    for entry in entries:
+        last = folded[-1] if folded else None
+        if last and entry.kind == last.kind == "work" and not entry.actor and (entry.title, last.actor) == (last.title, entry.actor):
+            folded[-1], counts[-1] = replace(entry, worked=(last.worked or timedelta()) + (entry.worked or timedelta())), counts[-1] + 1
+        else:
+            folded.append(entry)
+            counts.append(1)
+    return [replace(e, title=f"{e.title} ×{n}") if n > 1 else e for e, n in zip(folded, counts, strict=True)]
 
 
 def touched(session: Session, instance_ids: Iterable[str]) -> list[tuple[str, int]]:
