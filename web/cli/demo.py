@@ -24,7 +24,7 @@ PARTS = {
     "worker": ["-m", "web.cli.run", "worker"],
     "web": ["-m", "web.cli.run", "serve"],
 }
-PAST = ["-m", "web.demo.past"]
+PAST = ["-m", "web.demo"]
 PATIENCE = 60  # seconds that the web may take to answer for the first time
 
 

@@ -3,7 +3,7 @@
 Each visit is played from arrival to exit in one transaction of its own, so that it is there whole or not at all and no worker
 ever sees it half-way. Staff are booked on a calendar; what far ends would answer comes from the instant simulators.
 
-    python -m web.demo.past
+    python -m web.demo
 """
 
 from __future__ import annotations
@@ -120,7 +120,3 @@ def main() -> None:
     engine = open_engine(settings)
     prepare(settings, engine)
     log.info("%d past visits played", play(sessions(engine), settings))
-
-
-if __name__ == "__main__":
-    main()
