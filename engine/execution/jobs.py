@@ -65,7 +65,8 @@ def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
     done = session.connection().execute(statements.FENCED_JOB, {"at_id": job.id, "at_owner": owner, **values})
     if done.rowcount != 1:
         raise Conflict("The job belongs to another worker by now; this result is dropped.")
-    statements.told(job, values)
+    if job in session:  # else it is what a worker holds, which may have to try again from what it was
+        statements.told(job, values)
 
 
 def finish(session: Session, job: Job, owner: str, output: dict[str, Any]) -> None:
