@@ -90,8 +90,6 @@ class ConnectorFailed(CarelaneError):
     `unknown` (it may have happened) becomes an incident and is never resent silently.
     """
 
-    def __init__(
-        self, message: str | None = None, *, kind: Literal["transient", "permanent", "unknown"] = "transient", **details: Any
-    ) -> None:
+    def __init__(self, message: str | None = None, *, kind: Literal["transient", "permanent", "unknown"] = "transient", **details: Any) -> None:
         self.kind = kind
         super().__init__(message, **details)

@@ -5,6 +5,7 @@ Nothing here commits. The instance's `rev` decides between two that computed at 
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -74,7 +75,8 @@ def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool)
 
 
 def _followed(row: Instance, run: Run) -> dict[str, Any]:
-    data = run.root.data
+    # A called process knows first: what it sets shows in lists at once, not only when it ends.
+    data = ChainMap(*(scope.data for scope in reversed(run.scopes.values())))
     acuity = data.get("acuity")
     return {
         "subject": _text(data.get("patientId")) or row.subject,

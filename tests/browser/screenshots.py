@@ -20,7 +20,7 @@ def take(url: str, folder: Path) -> None:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found("chromium"), args=CHROMIUM_FLAGS)
         owner = Person(browser, url, "process_owner", "en").page
-        owner.goto(f"{url}/studio/process/triage")
+        owner.goto(f"{url}/studio/process/triage/1")
         owner.wait_for_timeout(6000)
         owner.screenshot(path=folder / "process_owner.png")
         manager = Person(browser, url, "project_manager", "zh").page

@@ -20,6 +20,7 @@ from engine.execution import environment, feel
 from engine.execution.worker import Worker
 from engine.settings import Settings
 from integrations.hl7.listener import Listener
+from web import logs
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -92,7 +93,7 @@ def worker() -> None:
 
 def run_worker(settings: Settings) -> None:
     """The worker and the inbound listeners, until SIGTERM or SIGINT."""
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(message)s")
+    logs.configure(settings.log_level)
     logging.getLogger("apscheduler").setLevel(logging.WARNING)  # it tells of each look at the table
     stop = Event()
 

@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of components read best as tables
 """Forms that the tests share, and a stand-in for FEEL."""
 
 from __future__ import annotations

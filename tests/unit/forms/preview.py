@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of components read best as tables
 """Draws the sample form in Chromium, to look at: python tests/unit/forms/preview.py FOLDER."""
 
 from __future__ import annotations

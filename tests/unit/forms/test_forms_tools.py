@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - tables of components read best as tables
 """Examples, the list of fields, differences, and simple conditions."""
 
 from __future__ import annotations
