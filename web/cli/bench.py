@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +31,20 @@ def bench(name: str, parts: tuple[str, ...], full: bool, json_: bool) -> None:
     for part in parts or found:
         measure = getattr(import_module(f"benchmarks.{name}.{part}"), "measure", None)
         if measure is not None:
-            rows += measure(full=full)
+            rows += _rows(part, measure(full=full) if "full" in signature(measure).parameters else measure())
     if json_:
         print_json(rows)
     else:
         print_rows(
             [{key: _short(value) for key, value in row.items()} for row in rows], ["what", "value", "unit", "baseline", "base", "ratio", "goal"]
         )
+
+
+def _rows(part: str, found: Mapping[str, float] | Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """A module's figures: rows as they are, or bare figures by name."""
+    if isinstance(found, Mapping):
+        return [{"what": f"{part}: {name}", "value": value} for name, value in found.items()]
+    return [dict(row) for row in found]
 
 
 def _short(value: Any) -> Any:
