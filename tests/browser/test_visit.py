@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -20,10 +20,14 @@ from engine.execution import feel, tasks
 from engine.execution.tables import Incident, Instance, Task
 from tests.browser.demo_clinic import DemoClinic, running, wait_for
 from tests.browser.people import Person
-from tests.machines import CHROMIUM_FLAGS, found
+from tests.machines import found
 from web.demo.people import patients
 
-pytestmark = [pytest.mark.browser, pytest.mark.skipif(found("chromium") is None, reason="Chromium is not installed on this machine.")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(400),
+    pytest.mark.skipif(found("chromium") is None, reason="Chromium is not installed on this machine."),
+]
 
 SHOTS = os.environ.get("CARELANE_SCREENSHOTS")  # a folder to keep screenshots in; none are kept without it
 PATIENT = next(patients(random.Random(7)))
@@ -45,15 +49,6 @@ def clinic(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoClinic]:
     """A demonstration clinic without a past."""
     with running(tmp_path_factory.mktemp("clinic"), "--no-past") as started:
         yield started
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=found("chromium"), args=CHROMIUM_FLAGS)
-        yield opened
-        opened.close()
 
 
 class Staff:
