@@ -13,6 +13,7 @@ from urllib.error import URLError
 
 import click
 
+import migrations
 from engine.db import open_engine, sessions, write_lock
 from engine.settings import Settings
 from web.accounts.demo import PASSWORD, STAFF
@@ -35,7 +36,7 @@ def demo(port: int, no_past: bool) -> None:
     """Start a demonstration clinic: web, worker and simulated far ends, with staff of every role."""
     settings = Settings.from_env(port=port, simulators=True)
     engine = open_engine(settings)
-    serve.upgrade(engine)
+    migrations.upgrade(engine)
     serve.prepare(settings, engine)
     with sessions(engine)() as session:
         write_lock(session)

@@ -10,19 +10,16 @@ from types import FrameType
 from typing import Any
 
 import click
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.engine import Engine
 
 import integrations
+import migrations
 from engine.db import open_engine, sessions
 from engine.execution import environment, feel
 from engine.execution.worker import Worker
 from engine.settings import Settings
 from integrations.hl7.listener import Listener
 from web import logs
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def prepare(settings: Settings, engine: Engine) -> None:
@@ -32,19 +29,10 @@ def prepare(settings: Settings, engine: Engine) -> None:
     integrations.load(sessions=sessions(engine), settings=settings)
 
 
-def upgrade(engine: Engine) -> None:
-    """Brings the database to this release's schema."""
-    config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
 @click.command()
 def migrate() -> None:
     """Create or upgrade the database."""
-    upgrade(open_engine(Settings.from_env()))
+    migrations.upgrade(open_engine(Settings.from_env()))
     click.echo("The database is up to date.")
 
 
