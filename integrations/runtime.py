@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import faults
 from engine.db import write_lock
 from engine.errors import Refused
 from engine.settings import Settings
@@ -63,7 +64,8 @@ def transaction() -> Iterator[Session]:
     with sessions()() as session:
         write_lock(session)
         yield session
-        session.commit()
+        with faults.around("connector.work"):
+            session.commit()
 
 
 @contextmanager

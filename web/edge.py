@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
 
+from engine import faults
 from engine.db import write_lock
 from engine.errors import Stale
 from web.db import db
@@ -44,7 +45,8 @@ class EdgeFlask(Flask):
             db.session.rollback()
         if response.status_code < 400 and (reads := g.pop("reads", None)):
             keep_reads(db.session(), reads)
-            db.session.commit()
+            with faults.around("edge.reads"):
+                db.session.commit()
         return response
 
     def _write_once(self) -> ResponseReturnValue:
@@ -52,7 +54,8 @@ class EdgeFlask(Flask):
             write_lock(db.session())
             response = self.make_response(super().dispatch_request())
             if response.status_code < 400 or g.get("commit_anyway"):
-                db.session.commit()
+                with faults.around("edge.write"):
+                    db.session.commit()
             return response
         finally:
             db.session.rollback()

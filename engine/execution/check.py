@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 import forms
+from engine import faults
 from engine.errors import InvalidModel, Problem
 from engine.execution import connectors, dmn, feel, starts
 from engine.models import deploy as deploying
@@ -42,6 +43,7 @@ def check(
 def deploy(session: Session, files: Mapping[str, bytes] | Path, *, by: str, comment: str = "") -> Deployed:
     """Checks and deploys files (or a folder) together, and lets their start events listen; raises InvalidModel."""
     deployed = deploying.deploy(session, files, by=by, comment=comment, check=check)
+    faults.point("deploy.stored")
     for definition in deployed.created("process"):
         starts.refresh(session, definition)
     return deployed

@@ -9,7 +9,7 @@ from SpiffWorkflow.util.task import TaskState
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from engine import clock
+from engine import clock, faults
 from engine.db import new_id
 from engine.errors import NotFound, Refused
 from engine.execution import state
@@ -99,6 +99,7 @@ def start_definition(
     run = Run(Deployed(session))
     run.start(definition.id, variables, start_element, payload)
     store(session, row, run, actor=actor, new=True)
+    faults.point("instance.started")
     return row
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import clock
+from engine import clock, faults
 from engine.errors import NotFound, Refused, Stale
 from engine.execution import state, statements
 from engine.execution.environment import Deployed
@@ -47,11 +47,13 @@ def store(session: Session, row: Instance, run: Run, *, actor: str, handled: Col
     if run.over:
         values |= {"state": "completed", "ended": clock.now(), "end_element": run.end_element}
     _save(session, row, values, new=new)
+    faults.point("step.saved")
     rows = Rows(session, row, run.env, actor, handled)
     for effect in run.effects.items:
         rows.add(effect)
     run.effects.items = []
     rows.flush()
+    faults.point("step.written")
     if not run.over:
         _deliver_early(session, row, run, rows, actor)
 

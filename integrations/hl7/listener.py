@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
+from engine import faults
 from engine.db import write_lock
 from engine.errors import CarelaneError
 from engine.settings import Settings
@@ -75,6 +76,7 @@ class Listener:
                 while not self._stop.is_set() and (payload := mllp.read_frame(connection, kept)) is not None:
                     answer, stored = self._take(payload)
                     connection.sendall(mllp.frame(answer))
+                    faults.point("mllp.acknowledged")
                     for message_id in stored:
                         place_one(self._sessions, message_id)
         except OSError as error:
@@ -98,7 +100,8 @@ class Listener:
                 write_lock(session)
                 received = inbound.store(session, self._connection, payload)
                 answer = inbound.reply(received, zone=self._settings.clinic_zone)
-                session.commit()
+                with faults.around("mllp.store"):
+                    session.commit()
                 return answer, [item.row.id for item in received if item.new]
         except SQLAlchemyError as error:
             raise ConnectionError("the message could not be stored") from error
@@ -114,13 +117,15 @@ def place_one(sessions: sessionmaker[Session], message_id: str) -> None:
         with sessions() as session:
             write_lock(session)
             inbound.place(session, message_id)
-            session.commit()
+            with faults.around("mllp.place"):
+                session.commit()
     except (CarelaneError, SQLAlchemyError) as error:
         logger.warning("message_not_placed", message=message_id, reason=type(error).__name__)
         with contextlib.suppress(SQLAlchemyError), sessions() as session:
             write_lock(session)
             inbound.postpone(session, message_id, error)
-            session.commit()
+            with faults.around("mllp.postpone"):
+                session.commit()
 
 
 def sweep(sessions: sessionmaker[Session], older: float = 1.0) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine import clock
+from engine import clock, faults
 from engine.db import write_lock
 from engine.errors import Forbidden, NotFound
 from integrations.connections import book
@@ -85,6 +85,7 @@ def _take(session: Session, link: Link, notice_id: str, event: str, trade_no: st
         _unplaced(session, row, "unknown_order", f"We opened no payment {trade_no}")
         return
     row.instance_id, row.patient_id = payment.instance_id, payment.patient_id
+    faults.point("hook.recorded")
     if event.startswith("REFUND"):
         _refund(session, payment, content)
         return

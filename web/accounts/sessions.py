@@ -10,6 +10,7 @@ from flask import Flask, Response, current_app, g, request
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from engine import faults
 from engine.clock import now
 from engine.settings import Settings
 from web.accounts.tables import Account, LoginSession
@@ -87,4 +88,5 @@ def _user(token: str) -> User | None:
 def _touch(session_id: str) -> None:
     db.session.rollback()
     db.session.execute(update(LoginSession).where(LoginSession.id == session_id).values(seen=now()))
-    db.session.commit()
+    with faults.around("edge.seen"):
+        db.session.commit()

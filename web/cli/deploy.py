@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import integrations.connectors  # noqa: F401  its connectors are what tasks may call
-from engine import db
+from engine import db, faults
 from engine.errors import InvalidModel
 from engine.execution import check as checking
 from engine.models import files as kinds
@@ -28,7 +28,8 @@ def deploy(paths: tuple[Path, ...], by: str, comment: str, json_: bool) -> None:
     try:
         with db.sessions(engine)() as session:
             deployed = checking.deploy(session, contents, by=by, comment=comment)
-            session.commit()
+            with faults.around("cli.deploy"):
+                session.commit()
     except InvalidModel as error:
         if json_:
             print_json({"deployed": False, "problems": [row(p) for p in error.problems]})

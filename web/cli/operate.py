@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 import integrations
-from engine import errors
+from engine import errors, faults
 from engine.db import open_engine, sessions, write_lock
 from engine.execution import incidents as incident_ops
 from engine.execution import instances as instance_ops
@@ -41,7 +41,8 @@ def step() -> Iterator[Session]:
         try:
             write_lock(session)
             yield session
-            session.commit()
+            with faults.around("cli.operate"):
+                session.commit()
         except errors.CarelaneError as error:
             refuse(error.message)
 
