@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from engine.errors import BpmnError, CarelaneError, ConnectorFailed
 from engine.execution import connectors as registry
 from engine.execution.connectors import Call
-from integrations import schema
+from integrations import expressions, schema
 from integrations.connections import book
 from integrations.connections.book import Link
 
@@ -66,13 +66,16 @@ class Declared:
         given: Any = schema.read(self.input, call.input, f"input of {self.type}")
         run = (_instead.get() or {}).get(self.type, self.run)
         try:
-            return schema.write(run(given, Work(call, self.connection)))
-        except (BpmnError, ConnectorFailed):
+            output = schema.write(run(given, Work(call, self.connection)))
+        except BpmnError:
             raise
+        except ConnectorFailed as failure:
+            return expressions.failed(call.headers, failure)
         except IntegrityError as error:  # two workers had the same idea at once; the second finds the first one's rows
             raise ConnectorFailed("Somebody else wrote the same at the same moment.", kind="transient") from error
         except CarelaneError as error:  # there is no such payment, for instance: trying again would not help
             raise ConnectorFailed(error.message, kind="permanent") from error
+        return expressions.result(call.headers, output)
 
     def redacted(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """`values` as they may be shown to someone who may not see patients."""

@@ -20,6 +20,7 @@ from engine.execution.tables import Incident, Instance, Job
 from engine.execution.values import decode, encode
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(seconds=300)
+MOST_ASKED = timedelta(hours=1)
 _KINDS_OF_US = ("timer", "message", "signal")  # done by the engine itself, without I/O
 
 
@@ -86,7 +87,7 @@ def fail(session: Session, job: Job, owner: str, error: ConnectorFailed | BpmnEr
         return
     left = job.attempts_left - 1
     if error.kind == "transient" and left > 0:
-        due = clock.now() + pause(job.attempts)
+        due = clock.now() + max(pause(job.attempts), _asked_for(error))
         _fence(session, job, owner, state="ready", due=due, attempts_left=left, error=error.message)
         return
     _fence(session, job, owner, state="failed", attempts_left=max(left, 0), error=error.message)
@@ -98,6 +99,11 @@ def pause(attempt: int) -> timedelta:
     """How long to wait before the next try: 5 s, doubled each time up to 300 s, with a fifth of jitter."""
     seconds = min(FIRST_PAUSE.total_seconds() * 2 ** max(attempt - 1, 0), LONGEST_PAUSE.total_seconds())
     return timedelta(seconds=seconds * random.uniform(0.8, 1.2))  # noqa: S311  jitter is no secret
+
+
+def _asked_for(error: ConnectorFailed) -> timedelta:
+    """How long the far end asked us to wait (Retry-After), an hour at most."""
+    return min(timedelta(seconds=error.details.get("retry_after") or 0), MOST_ASKED)
 
 
 def _raise_incident(session: Session, job: Job, kind: str, message: str, actor: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote, urlencode
 
 import httpx
 
@@ -16,7 +17,9 @@ from integrations.messages import log
 from integrations.messages.log import Outbound
 from integrations.schema import about
 
-METHODS = {name: (name, name) for name in ("GET", "POST", "PUT", "PATCH", "DELETE")}
+METHODS = {name: (name, name) for name in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")}
+BODY_HELP = ("JSON; a form or text where the header Content-Type says so.", "默认 JSON；Content-Type 为表单或文本时按其发送。")
+_OURS = frozenset(("authorization", "idempotency-key", "host", "content-length", "transfer-encoding"))
 
 
 @dataclass(frozen=True)
@@ -24,10 +27,10 @@ class Input:
     """The request. Address and credentials come from the connection."""
 
     path: str = about("Path", "路径", help=("Below the connection's address.", "相对于连接地址。"))
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = about("Method", "方法", default="GET", choices=METHODS)
-    query: dict[str, Any] = about("Query parameters", "查询参数", default={})  # noqa: RUF009  about() makes a field
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"] = about("Method", "方法", default="GET", choices=METHODS)
+    query: dict[str, Any] = about("Query parameters", "查询参数", default={}, personal=True)  # noqa: RUF009  about() makes a field
     headers: dict[str, str] = about("Headers", "请求头", default={})  # noqa: RUF009  about() makes a field
-    body: Any = about("Body", "请求体", default=None, personal=True)  # noqa: RUF009  about() makes a field
+    body: Any = about("Body", "请求体", default=None, personal=True, help=BODY_HELP)  # noqa: RUF009  about() makes a field
     refused_statuses: list[int] = about("Statuses that are a refusal", "视为拒绝的状态码", default=[])  # noqa: RUF009  about() makes a field
 
 
@@ -37,6 +40,7 @@ class Output:
 
     status: int = about("Status", "状态码")
     body: Any = about("Body", "响应体", default=None, personal=True)  # noqa: RUF009  about() makes a field
+    headers: dict[str, str] = about("Headers", "响应头", default={})  # noqa: RUF009  about() makes a field
 
 
 @connector(
@@ -49,39 +53,57 @@ def call(given: Input, work: Work) -> Output:
     调用连接地址下的接口。指定的拒绝状态码作为错误 FAR_END_REFUSED 抛出。
     """
     link = work.link()
-    if "://" in given.path or given.path.startswith("//"):
-        raise ConnectorFailed("path: must be below the connection's address, not an address of its own", kind="permanent")
-    headers = {"Accept": "application/json", **given.headers, "Idempotency-Key": work.call.key, **_credentials(link)}
-    content = None if given.body is None else json.dumps(given.body, ensure_ascii=False).encode()
-    if content is not None:
-        headers.setdefault("Content-Type", "application/json")
+    _check_path(given.path)
+    headers = {
+        "Accept": "application/json",
+        **{k: v for k, v in given.headers.items() if k.lower() not in _OURS},
+        "Idempotency-Key": work.call.key,
+    }
+    content = _content(given.body, headers)
 
     def go() -> dict[str, Any]:
-        answer = http.request(link, given.method, given.path, headers=headers, content=content, params=given.query)
+        answer = _authorised(link, given, headers, content)
+        told = {"status": answer.status_code, "body": _body(answer), "headers": dict(answer.headers)}
         if answer.status_code in given.refused_statuses:
             raise BpmnError(
-                "FAR_END_REFUSED", f"{link.name} answered {answer.status_code}", {"status": answer.status_code, "body": _body(answer)}
+                "FAR_END_REFUSED", f"{link.name} answered {answer.status_code}", {"status": answer.status_code, "body": told["body"]}
             )
         if answer.status_code >= 400:
-            raise ConnectorFailed(f"{link.name} answered {answer.status_code}", kind="permanent")
-        return {"status": answer.status_code, "body": _body(answer)}
+            raise ConnectorFailed(f"{link.name} answered {answer.status_code}", kind="permanent", status=answer.status_code, response=told)
+        return {"status": told["status"], "headers": told["headers"], "payload": told["body"]}
 
-    sent = {"method": given.method, "path": given.path, "query": given.query, "body": given.body}
+    sent = {"method": given.method, "path": given.path, "payload": {"query": given.query, "body": given.body}}
     kept = log.exchange(work.call, link, Outbound("http", work.call.key[:120], sent, None, work.call.subject), go)
-    return Output(kept["status"], kept["body"])
+    return Output(kept["status"], kept["payload"], kept["headers"])
 
 
-def _credentials(link: Link) -> dict[str, str]:
-    """The connection's credentials: a bearer token, a key in a header, or a user with a password."""
-    if token := link.secrets.get("token"):
-        return {"Authorization": f"Bearer {token}"}
-    if key := link.secrets.get("api_key"):
-        return {str(link.address.get("api_key_header", "X-API-Key")): key}
-    if user := link.secrets.get("user"):
-        import base64
+def _check_path(path: str) -> None:
+    plain = unquote(path)
+    if "://" in plain or plain.startswith(("//", "\\")) or ".." in plain.replace("\\", "/").split("/"):
+        raise ConnectorFailed("path: must be below the connection's address, not an address of its own", kind="permanent")
 
-        return {"Authorization": "Basic " + base64.b64encode(f"{user}:{link.secrets.get('password', '')}".encode()).decode()}
-    return {}
+
+def _authorised(link: Link, given: Input, headers: dict[str, str], content: bytes | None) -> httpx.Response:
+    """The answer; a token that the far end no longer takes is renewed once, since a refused call had no effect."""
+    for _ in range(2):
+        sent = {**headers, **http.credentials(link)}
+        answer = http.request(link, given.method, given.path, headers=sent, content=content, params=given.query)
+        if answer.status_code != 401 or not http.forget_token(link):
+            break
+    return answer
+
+
+def _content(body: Any, headers: dict[str, str]) -> bytes | None:
+    if body is None:
+        return None
+    media = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    if not media:
+        headers["Content-Type"] = "application/json"
+    if media.startswith("application/x-www-form-urlencoded") and isinstance(body, dict):
+        return urlencode(body, doseq=True).encode()
+    if isinstance(body, str) and media and "json" not in media:
+        return body.encode()
+    return json.dumps(body, ensure_ascii=False).encode()
 
 
 def _body(answer: httpx.Response) -> Any:

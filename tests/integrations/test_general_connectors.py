@@ -180,7 +180,8 @@ def rest(sessions: sessionmaker[Session]) -> Iterator[list[Request]]:
 
 
 def test_a_call_carries_key_credentials_and_body(rest: list[Request]) -> None:
-    assert call("http.request", method="POST", path="/200", body={"a": "王"}, query={"q": "1"}) == {"status": 200, "body": {"n": 1}}
+    found = call("http.request", method="POST", path="/200", body={"a": "王"}, query={"q": "1"})
+    assert (found["status"], found["body"], found["headers"]["content-type"]) == (200, {"n": 1}, "application/json")
     (request,) = rest
     assert (request.headers["Idempotency-Key"], request.headers["Authorization"]) == ("k1", "Bearer t0p")
     assert (json.loads(request.get_data()), request.args["q"]) == ({"a": "王"}, "1")
