@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from integrations.connections.tables import Connection
-from integrations.messages.tables import MessageLog, WorkItem
+from integrations.connections.tables import Connection, ConnectionChange
+from integrations.dictionary.tables import DictionaryField, DictionaryRevision
+from integrations.mappings.tables import MappingHead, MappingVersion
+from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
 from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge
-from integrations.payments.tables import Payment, PaymentEntry
+from integrations.payments.tables import (
+    Payment,
+    PaymentEntry,
+    ReconciliationDay,
+    ReconciliationDifference,
+    ReconciliationFile,
+)
 from integrations.queues.tables import Appointment, QueueTicket
 
 __all__ = [
-    "Alert", "Appointment", "Connection", "MessageLog", "Patient", "PatientIdentifier", "PatientMerge", "Payment",
-    "PaymentEntry", "QueueTicket", "WorkItem",
+    "Alert",
+    "Appointment",
+    "Connection",
+    "ConnectionChange",
+    "DictionaryField",
+    "DictionaryRevision",
+    "MappingHead",
+    "MappingVersion",
+    "MessageAction",
+    "MessageLog",
+    "Patient",
+    "PatientIdentifier",
+    "PatientMerge",
+    "Payment",
+    "PaymentEntry",
+    "QueueTicket",
+    "ReconciliationDay",
+    "ReconciliationDifference",
+    "ReconciliationFile",
+    "WorkItem",
 ]  # fmt: skip

@@ -136,6 +136,15 @@ def limits(reference: str) -> tuple[float | None, float | None] | None:
     return None
 
 
+def known(unit: str) -> bool:
+    """Whether this is a unit of UCUM, also as analysers write it."""
+    try:
+        _unit(ucum(unit))
+    except (NotConvertible, ValueError, TypeError, AttributeError):
+        return False
+    return True
+
+
 def warm() -> None:
     """Loads the unit tables now, so that the first result of the day is not kept waiting."""
     _registry()
