@@ -10,6 +10,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import DateTime, LargeBinary, create_engine, event
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.types import TypeDecorator
 
@@ -117,6 +118,11 @@ def arm_sqlite(engine: Engine) -> None:
     def _on_begin(connection: Any) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+
+def overtaken(error: DBAPIError) -> bool:
+    """True when PostgreSQL ended the transaction in favour of another one: a deadlock or a serialization failure."""
+    return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
 
 
 def write_lock(session: Session) -> None:

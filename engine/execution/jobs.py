@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from engine import clock
+from engine import clock, faults
 from engine.db import new_id
-from engine.errors import BpmnError, Conflict, ConnectorFailed, NotFound, Refused
+from engine.errors import BpmnError, CarelaneError, Conflict, ConnectorFailed, NotFound, Refused
 from engine.execution import messages, statements
 from engine.execution.connectors import Call
 from engine.execution.run import Run
@@ -21,7 +23,13 @@ from engine.execution.values import decode, encode
 
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=5), timedelta(seconds=300)
 MOST_ASKED = timedelta(hours=1)
-_KINDS_OF_US = ("timer", "message", "signal")  # done by the engine itself, without I/O
+OWN = ("timer", "message", "signal")  # done by the engine itself, without I/O
+_FENCED_JOBS = update(Job.__table__).where(  # type: ignore[arg-type]
+    Job.id.in_(bindparam("at_ids", expanding=True)), Job.owner == bindparam("at_owner"), Job.state == "running"
+)  # fmt: skip
+_INSTANCES = (
+    select(Instance).where(Instance.id.in_(bindparam("at_ids", expanding=True))).order_by(Instance.id).with_for_update(skip_locked=True)
+)
 
 
 def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: tuple[str, ...] | None = None) -> list[Job]:
@@ -66,6 +74,7 @@ def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
     done = session.connection().execute(statements.FENCED_JOB, {"at_id": job.id, "at_owner": owner, **values})
     if done.rowcount != 1:
         raise Conflict("The job belongs to another worker by now; this result is dropped.")
+    faults.point("job.fenced")
     if job in session:  # else it is what a worker holds, which may have to try again from what it was
         statements.told(job, values)
 
@@ -85,7 +94,8 @@ def fail(session: Session, job: Job, owner: str, error: ConnectorFailed | BpmnEr
         code, message, variables, token = error.code, error.message, error.variables, job.token
         advance(session, job.instance_id, lambda run: run.throw_error(token, code, message, variables), actor=actor, handled=[token])
         return
-    left = job.attempts_left - 1
+    # A connection that a person has stopped is no failure: the call waits and keeps its tries
+    left = job.attempts_left - (0 if error.details.get("stopped") else 1)
     if error.kind == "transient" and left > 0:
         due = clock.now() + max(pause(job.attempts), _asked_for(error))
         _fence(session, job, owner, state="ready", due=due, attempts_left=left, error=error.message)
@@ -122,7 +132,7 @@ def fire_due(session: Session, job: Job, owner: str) -> None:
     _fence(session, job, owner, state="done", ended=clock.now())
     token, due = job.token, job.due
     if job.kind == "timer":
-        advance(session, job.instance_id, lambda run: run.fire(token, {}, due), actor="timer", handled=[token])
+        advance(session, job.instance_id, partial(_fire, token, due), actor="timer", handled=[token])
         return
     given = decode(job.input) or {}
     if job.kind == "message":
@@ -130,6 +140,36 @@ def fire_due(session: Session, job: Job, owner: str) -> None:
     else:
         messages.signal(session, job.type, given.get("payload", {}), actor="signal")
     advance(session, job.instance_id, lambda run: _sent(run, token), actor=job.kind, handled=[token])
+
+
+def fire_together(session: Session, timers: Sequence[Job], owner: str) -> list[Job]:
+    """Fires timers in one transaction; returns those whose instance somebody else is moving now.
+
+    Anything that goes wrong with one of them raises, and the caller fires each by itself.
+    """
+    rows = {row.id: row for row in session.scalars(_INSTANCES, {"at_ids": sorted({job.instance_id for job in timers})})}
+    mine = [job for job in timers if job.instance_id in rows]
+    ending = {"state": "done", "ended": clock.now(), "owner": None, "lease": None}
+    done = session.connection().execute(_FENCED_JOBS, {"at_ids": [job.id for job in mine], "at_owner": owner, **ending}) if mine else None
+    if done is not None and done.rowcount != len(mine):
+        raise Conflict("Some of the jobs belong to another worker by now.")
+    faults.point("job.fenced")
+    for job in mine:
+        advance(session, job.instance_id, partial(_fire, job.token, job.due), actor="timer", handled=[job.token])
+    return [job for job in timers if job.instance_id not in rows]
+
+
+def _fire(token: str, due: datetime, run: Run) -> None:
+    run.fire(token, {}, due)
+
+
+def give_up(session: Session, job: Job, owner: str, error: CarelaneError) -> None:
+    """Closes a job whose instance is over and cannot take its outcome; one of a suspended instance waits until that goes on."""
+    row = session.get(Instance, job.instance_id)
+    if row is not None and row.state == "suspended":
+        _fence(session, job, owner, state="ready", error=error.message)
+    else:
+        _fence(session, job, owner, state="cancelled", ended=clock.now(), error=error.message)
 
 
 def _sent(run: Run, token: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from engine import clock
+from engine import clock, faults
 from engine.db import new_id
 from engine.execution.environment import Deployed, settings
 from engine.execution.instances import start_definition
@@ -52,6 +52,7 @@ def publish(
     )  # fmt: skip
     session.add(message)
     session.flush()
+    faults.point("message.kept")
     reached = [*_correlate(session, message, payload, actor), *_start(session, message, payload, actor)]
     if reached:
         message.instance_id = reached[0]
@@ -144,6 +145,7 @@ def expire(session: Session) -> int:
     """Marks buffered messages whose time is up; returns how many."""
     now = clock.now()
     done = session.execute(update(Message).where(Message.state == "waiting", Message.expires <= now).values(state="expired"))
+    faults.point("message.expired")
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
