@@ -339,7 +339,7 @@ class Stored(World):
 
     def publish(self, name: str, key: str = "", **payload: Any) -> None:
         with clock.at(self.now):
-            messages.publish(self.session, name, key, payload, message_id=f"m{payload}{self.now}{self.row.rev}", ttl=timedelta(0))
+            messages.publish(self.session, name, key, payload, message_id=f"m{key}{payload}{self.now}{self.row.rev}", ttl=timedelta(0))
         self._settle()
 
     def signal(self, name: str, **payload: Any) -> None:

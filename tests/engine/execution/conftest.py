@@ -12,6 +12,8 @@ from engine.db import Base, arm_sqlite, keyring
 from tests.conftest import load_tables
 from tests.engine.world import Memory, Stored, World
 
+pytest.register_assert_rewrite("tests.engine.execution.case")
+
 
 @pytest.fixture(scope="session")
 def memory_database() -> Iterator[Engine]:
