@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 # Names that are personal wherever they appear, in our own variables and in FHIR
@@ -13,17 +14,17 @@ PERSONAL = frozenset((
 ))  # fmt: skip
 SECRET = re.compile(r"secret|password|token|api_?v?3?_?key|private|authorization", re.IGNORECASE)
 
-# Fields of HL7 segments that hold personal data (HL7 v2.5.1 chapters 3 and 6)
-_HL7_FIELDS = {
-    "PID": (2, 3, 4, 5, 6, 7, 9, 11, 13, 14, 18, 19, 20, 21),
-    "NK1": (2, 4, 5, 6, 13, 30, 31, 33),
-    "GT1": (2, 3, 4, 5, 6, 7, 8, 12, 19),
-    "IN1": (2, 16, 18, 19, 36, 49),
-    "OBX": (5,),
-    "NTE": (3,),
-    "AL1": (3, 5),
-    "DG1": (3, 4),
+# Fields of HL7 segments that say nothing about a person (HL7 v2.5.1 chapters 2 to 8); every other field of every segment is masked
+_HL7_PLAIN = {
+    "MSH": range(30), "FHS": range(30), "BHS": range(30), "BTS": range(3), "FTS": range(3), "EVN": (1, 2, 3, 6, 7),
+    "MSA": (1, 2, 5), "ERR": (1, 2, 3, 4, 5), "PID": (1,), "PV1": (1, 2, 3, 4, 10, 14, 18, 36, 44, 45), "ORC": (1, 2, 3, 4, 5, 7, 8, 9, 13, 15),
+    "OBR": (1, 2, 3, 4, 5, 6, 7, 8, 14, 15, 18, 19, 20, 22, 24, 25, 27), "OBX": (1, 2, 3, 4, 6, 7, 8, 11, 14, 15, 17), "TQ1": range(15),
+    "SPM": range(1, 13), "IPC": range(1, 10), "FT1": (1, 2, 4, 5, 6, 7, 10, 11, 12, 25), "SCH": (1, 2, 5, 6, 7, 8, 9, 10, 11, 25),
+    "RGS": range(4), "AIS": range(1, 11), "AIL": range(1, 13), "RF1": range(1, 9), "NTE": (1, 2), "AL1": (1, 2, 4), "DG1": (1, 2, 5, 6),
+    "SAC": range(1, 11), "INV": range(1, 5),
 }  # fmt: skip
+_XML_TEXT = re.compile(r">([^<]+)<")
+_XML_VALUE = re.compile(r"""(\s(?!xmlns)[\w:.-]+=)("[^"]*"|'[^']*')""")
 
 
 def mask(text: str) -> str:
@@ -51,10 +52,57 @@ def mask_hl7(text: str) -> str:
 
 
 def mask_stage(stage: Any) -> Any:
-    """A payload of the message log, whatever its wire, masked."""
-    if isinstance(stage, str):
-        return mask_hl7(stage) if re.match(r"\s*\x0b?(MSH|FHS|BHS|PID|MSA)", stage) else mask(stage) if len(stage) < 64 else "(masked)"
-    return mask_values(stage)
+    """A payload of the message log, whatever its wire, masked: its structure stays, its content does not."""
+    if not isinstance(stage, str):
+        return mask_values(stage)
+    if re.match(r"\s*\x0b?(MSH|FHS|BHS|PID|MSA)", stage):
+        return mask_hl7(stage)
+    if stage.lstrip()[:1] in ("{", "["):
+        try:
+            return json.dumps(mask_values(json.loads(stage)), ensure_ascii=False, indent=1)
+        except ValueError:
+            return _veil(stage)
+    if stage.lstrip()[:1] == "<":
+        bare = _XML_TEXT.sub(lambda found: f">{_veil(found[1])}<", stage)
+        return _XML_VALUE.sub(lambda found: found[1] + _veil(found[2]), bare)
+    return _veil(stage)
+
+
+def identity(body: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a person may be recognised by, from a patient's body or a call's input: texts of at least two characters, longest first."""
+    found = {text for name in ("name", "patientName", "idCard", "medicalCard", "phone", "address") for text in _texts(body.get(name))}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def scrub(text: str, known: Iterable[str]) -> str:
+    """`text` with every occurrence of something known masked: far ends repeat names in what they complain about."""
+    for secret in known:
+        text = text.replace(secret, mask(secret))
+    return text
+
+
+def scrub_values(value: Any, known: Iterable[str]) -> Any:
+    """A copy of a JSON value whose texts are scrubbed."""
+    if isinstance(value, str):
+        return scrub(value, known)
+    if isinstance(value, Mapping):
+        return {key: scrub_values(item, known) for key, item in value.items()}
+    return [scrub_values(item, known) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str) and len(value) >= 2:
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _veil(text: str) -> str:
+    return re.sub(r"\w", "*", text)
 
 
 def _masked(value: Any) -> Any:
@@ -69,7 +117,9 @@ def _masked(value: Any) -> Any:
 
 def _mask_segment(line: str, separator: str) -> str:
     parts = line.split(separator)
-    for index in _HL7_FIELDS.get(parts[0], ()):
-        if index < len(parts) and parts[index]:
+    plain = _HL7_PLAIN.get(parts[0], ())
+    shift = 1 if parts[0] in ("MSH", "FHS", "BHS") else 0  # their first field is the separator itself
+    for index in range(1, len(parts)):
+        if index + shift not in plain:
             parts[index] = re.sub(r"[^\^~&\\]", "*", parts[index])
     return separator.join(parts)

@@ -37,6 +37,11 @@ def settings() -> Settings:
     return _runtime.settings
 
 
+def known_settings() -> Settings | None:
+    """The installation's settings, or None where nothing was loaded (a process that only looks at tables)."""
+    return _runtime.settings
+
+
 def sessions() -> sessionmaker[Session]:
     """The session factory; Refused before `integrations.load(sessions=…, settings=…)`."""
     if _runtime.sessions is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.connections.tables import Connection, ConnectionChange
 from integrations.dictionary.tables import DictionaryField, DictionaryRevision
 from integrations.mappings.tables import MappingHead, MappingVersion
+from integrations.dicom.tables import WorklistEntry
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
 from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge
@@ -37,5 +38,5 @@ __all__ = [
     "ReconciliationDay",
     "ReconciliationDifference",
     "ReconciliationFile",
-    "WorkItem",
+    "WorkItem", "WorklistEntry",
 ]  # fmt: skip

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.errors import ConnectorFailed, NotFound
+from engine.execution.tables import Job
 from integrations import runtime
+from integrations.connections import history
 from integrations.connections.tables import Connection
 
 CACHE_SECONDS = 5.0
+OVERRIDES = "connections.toml"
+STOPPED = "The connection {name} is stopped; the call waits until it is started."
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +74,13 @@ def link(name: str) -> Link:
         with _lock:
             _cache[key] = kept
     if kept[1].state != "started":
-        raise ConnectorFailed(f"The connection {name} is stopped; the call waits until it is started.", kind="transient")
+        raise ConnectorFailed(STOPPED.format(name=name), kind="transient", stopped=True)
     return kept[1]
+
+
+def accepts(session: Session, name: str) -> bool:
+    """Whether what comes in on that connection may be taken now: it is unknown (and its own edge says so) or started."""
+    return session.scalar(select(Connection.state).where(Connection.name == name)) in (None, "started")
 
 
 def exists(name: str) -> bool:
@@ -81,7 +91,25 @@ def exists(name: str) -> bool:
 
 def copy(row: Connection) -> Link:
     """A session-free copy of the row."""
-    return Link(row.name, row.kind, _Told(row.name, row.address), row.state, _Told(row.name, row.secrets or {}))
+    address = {**row.address, **elsewhere(row.name)}
+    return Link(row.name, row.kind, _Told(row.name, address), row.state, _Told(row.name, row.secrets or {}))
+
+
+def elsewhere(name: str) -> Mapping[str, Any]:
+    """What this environment says otherwise about a connection's address: its table in `connections.toml` of the var directory.
+
+    So a copy of the hospital's database talks to a test system, and nothing of the diagrams or the rows is changed. Raises
+    ConnectorFailed (permanent) when the file cannot be read: better no call than one to the wrong place.
+    """
+    settings = runtime.known_settings()
+    path = settings.var_dir / OVERRIDES if settings else None
+    if path is None or not path.exists():
+        return {}
+    try:
+        found = tomllib.loads(path.read_text()).get(name, {})
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise ConnectorFailed(f"{OVERRIDES} cannot be read: {error}", kind="permanent") from error
+    return found if isinstance(found, dict) else {}
 
 
 def forget() -> None:
@@ -117,19 +145,30 @@ def put(
     secrets: Mapping[str, str] | None = None,
     direction: str = "out",
     title: Mapping[str, str] | None = None,
+    alert_minutes: int | None = None,
+    keep_days: int | Literal["as it was"] | None = "as it was",
     by: str = "system",
 ) -> Connection:
-    """Adds or changes a connection. Secrets that are not given stay as they were."""
+    """Adds or changes a connection and notes what changed. Secrets that are not given stay as they were."""
     row = find(session, name)
     now = clock.now()
+    before: dict[str, Any] | None = history.picture(row) if row is not None else None
     if row is None:
-        row = Connection(name=name, kind=kind, created=now, state="started")
+        row = Connection(name=name, kind=kind, created=now, state="started", title={}, alert_minutes=10)
         session.add(row)
-    row.kind, row.direction, row.address, row.changed, row.changed_by = kind, direction, dict(address), now, by
-    if title is not None:
-        row.title = dict(title)
-    if secrets is not None:
-        row.secrets = {**(row.secrets or {}), **secrets}
+    row.kind, row.direction, row.address = kind, direction, dict(address)
+    row.title = dict(title) if title is not None else row.title
+    row.alert_minutes = alert_minutes or row.alert_minutes
+    row.keep_days = row.keep_days if keep_days == "as it was" else keep_days
+    changed = history.difference(before or {}, history.picture(row))
+    replaced = sorted(field for field, value in (secrets or {}).items() if (row.secrets or {}).get(field) != value)
+    if replaced:
+        row.secrets = {**(row.secrets or {}), **(secrets or {})}
+    if changed or replaced:
+        row.changed, row.changed_by = now, by
+        history.note(
+            session, name, "added" if before is None else "edited", {**changed, **{f"secret.{field}": ["…", "…"] for field in replaced}}, by=by
+        )
     session.flush()
     forget()
     return row
@@ -140,7 +179,12 @@ def switch(session: Session, name: str, state: str, *, by: str) -> Connection:
     if state not in ("started", "stopped"):
         raise ValueError(f"a connection is started or stopped, not {state}")
     row = get(session, name)
-    row.state, row.changed, row.changed_by = state, clock.now(), by
+    if row.state != state:
+        row.state, row.changed, row.changed_by = state, clock.now(), by
+        history.note(session, name, state, {}, by=by)
+        if state == "started":  # what waited for this goes on at once
+            waiting = (Job.kind == "call", Job.state == "ready", Job.error == STOPPED.format(name=name))
+            session.execute(update(Job).where(*waiting).values(due=clock.now()))
     session.flush()
     forget()
     return row

@@ -8,7 +8,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
+from cryptography import x509
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -30,19 +32,33 @@ class Tested:
 
 def test(session: Session, name: str) -> Tested:
     """Tries the connection and notes the outcome on its row. The caller commits."""
-    row = book.get(session, name)
-    link = book.copy(row)
+    tested = ask(book.copy(book.get(session, name)))
+    note(session, name, tested)
+    return tested
+
+
+def ask(link: Link) -> Tested:
+    """Tries the connection; writes nothing, so that no lock is held while the far end takes its time."""
     started = time.monotonic()
+    probe = _PROBES.get(link.kind)
+    if probe is None:
+        return Tested(False, f"There is no test for a connection of kind {link.kind}.", 0.0)
     try:
-        message, expires = _PROBES[link.kind](link)
-        tested = Tested(True, message, round(time.monotonic() - started, 3), expires)
-        row.last_good = clock.now()
+        message, expires = probe(link)
     except (CarelaneError, OSError, KeyError) as error:
         text = error.message if isinstance(error, CarelaneError) else f"{type(error).__name__}: {error}"
-        tested = Tested(False, text, round(time.monotonic() - started, 3))
-        row.last_bad, row.last_error = clock.now(), text[:500]
+        return Tested(False, text, round(time.monotonic() - started, 3))
+    return Tested(True, message, round(time.monotonic() - started, 3), expires)
+
+
+def note(session: Session, name: str, tested: Tested) -> None:
+    """Writes how a test went to the connection's row."""
+    row = book.get(session, name)
+    if tested.good:
+        row.last_good, row.expires = clock.now(), tested.expires
+    else:
+        row.last_bad, row.last_error = clock.now(), tested.message[:500]
     session.flush()
-    return tested
 
 
 Probe = Callable[[Link], tuple[str, datetime | None]]
@@ -58,7 +74,11 @@ def _mllp(link: Link) -> tuple[str, datetime | None]:
 
 def _listener(link: Link) -> tuple[str, datetime | None]:
     with socket.create_connection((str(link.address["host"]), int(link.address["port"])), timeout=3):
-        return "We listen.", None
+        expires = None
+    if link.address.get("tls"):
+        pem = Path(str(link.address["certificate_file"])).read_bytes()
+        expires = x509.load_pem_x509_certificate(pem).not_valid_after_utc
+    return "We listen.", expires
 
 
 def _wechat(link: Link) -> tuple[str, datetime | None]:
@@ -69,7 +89,7 @@ def _wechat(link: Link) -> tuple[str, datetime | None]:
     except ConnectorFailed as error:
         if "ORDER_NOT_EXIST" not in error.message:
             raise
-    return "It knows the merchant and its signature.", None
+    return "It knows the merchant and its signature.", _https_end(link)
 
 
 def _gateway(link: Link) -> tuple[str, datetime | None]:
@@ -80,21 +100,21 @@ def _gateway(link: Link) -> tuple[str, datetime | None]:
     except (ConnectorFailed, BpmnError) as error:
         if "404" not in error.message:
             raise
-    return "It answers.", None
+    return "It answers.", _https_end(link)
 
 
 def _fhir(link: Link) -> tuple[str, datetime | None]:
     from integrations.fhir import client
 
     statement = client.ask(link, "GET", "metadata")
-    return f"FHIR {statement.get('fhirVersion', '')} {(statement.get('software') or {}).get('name', '')}".strip(), None
+    return f"FHIR {statement.get('fhirVersion', '')} {(statement.get('software') or {}).get('name', '')}".strip(), _https_end(link)
 
 
 def _http(link: Link) -> tuple[str, datetime | None]:
     from integrations import http
 
     answer = http.request(link, "GET", str(link.address.get("test_path", "/")))
-    return f"It answers {answer.status_code}.", None
+    return f"It answers {answer.status_code}.", _https_end(link)
 
 
 def _smtp(link: Link) -> tuple[str, datetime | None]:
@@ -117,6 +137,12 @@ def _sql(link: Link) -> tuple[str, datetime | None]:
     finally:
         engine.dispose()
     return "It answers.", None
+
+
+def _https_end(link: Link) -> datetime | None:
+    from integrations import http
+
+    return http.peer_certificate_end(link)
 
 
 def _expiry(connection: ssl.SSLSocket) -> datetime | None:

@@ -13,13 +13,13 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from engine import faults
-from engine.db import write_lock
+from engine import clock, faults
+from engine.db import new_id, write_lock
 from engine.errors import CarelaneError
 from engine.settings import Settings
 from integrations import units
 from integrations.connections import book
-from integrations.hl7 import inbound, mllp
+from integrations.hl7 import ack, inbound, mllp, read
 
 logger = structlog.get_logger(__name__)
 SWEEP_SECONDS = 2.0
@@ -98,6 +98,8 @@ class Listener:
         try:
             with self._sessions() as session:
                 write_lock(session)
+                if not book.accepts(session, self._connection):
+                    return self._later(payload), []
                 received = inbound.store(session, self._connection, payload)
                 answer = inbound.reply(received, zone=self._settings.clinic_zone)
                 with faults.around("mllp.store"):
@@ -105,6 +107,15 @@ class Listener:
                 return answer, [item.row.id for item in received if item.new]
         except SQLAlchemyError as error:
             raise ConnectionError("the message could not be stored") from error
+
+    def _later(self, payload: bytes) -> bytes:
+        """The answer of a connection that a person has stopped: AE, which makes the sender try again. Nothing is stored."""
+        try:
+            message: read.Message | None = read.parse(read.split(payload)[0])
+        except (read.Unreadable, IndexError):
+            message = None
+        text = "This connection is stopped; send it again later."
+        return ack.answer(message, "AE", text, at=clock.now(), zone=self._settings.clinic_zone, control=new_id().upper())
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):
@@ -150,18 +161,3 @@ def _server_context(address: Mapping[str, Any]) -> ssl.SSLContext | None:
         context.verify_mode = ssl.CERT_REQUIRED
         context.load_verify_locations(str(address["client_ca_file"]))
     return context
-
-
-def listen(sessions: sessionmaker[Session], settings: Settings, stop: threading.Event) -> None:
-    """Serves every started inbound MLLP connection of the book until `stop` is set; without one, the port of the settings."""
-    with sessions() as session:
-        rows = [row for row in book.listed(session) if row.kind == "mllp_listener" and row.state == "started"]
-        where = [(row.name, dict(row.address)) for row in rows] or [("mllp", {"host": "127.0.0.1", "port": settings.mllp_port})]
-    threads = [
-        threading.Thread(target=Listener(sessions, settings, address, name).run, args=(stop,), name=f"mllp-{name}", daemon=True)
-        for name, address in where
-    ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

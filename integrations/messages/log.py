@@ -14,10 +14,11 @@ from sqlalchemy.orm import Session
 from engine import clock
 from engine.errors import BpmnError, ConnectorFailed
 from engine.execution.connectors import Call
-from integrations import runtime
+from integrations import redact, runtime
 from integrations.connections import book, circuit
 from integrations.connections.book import Link
 from integrations.messages.tables import MessageLog
+from integrations.patients.tables import Patient
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +42,20 @@ def exchange(call: Call, link: Link, message: Outbound, send: Callable[[], Any])
     """Sends through `send` and returns its answer (text or JSON), with both written to the log.
 
     A message whose answer is already in the log is not sent again: the worker died after the answer came. Raises what `send`
-    raises, after noting it.
+    raises, after noting it; who the message is about is masked in the error's words, which go on into jobs and incidents.
     """
-    kept = _begin(call, link, message)
+    row_id, kept = _begin(call, link, message)
     if kept is not None:
         return kept
     started = time.monotonic()
     try:
         answer = circuit.guard(link.name, send)
-    except ConnectorFailed as failure:
-        state = {"transient": "failed", "permanent": "refused", "unknown": "unknown"}[failure.kind]
-        _end(link, message, state, started, error=failure.message)
+    except (BpmnError, ConnectorFailed) as failure:
+        _scrub(failure, call, message)
+        state = {"transient": "failed", "unknown": "unknown"}.get(getattr(failure, "kind", "refused"), "refused")
+        end(row_id, state, started, error=failure.message)
         raise
-    except BpmnError as refusal:
-        _end(link, message, "refused", started, error=refusal.message)
-        raise
-    _end(link, message, "answered", started, answer=answer)
+    end(row_id, "answered", started, answer=answer)
     return answer
 
 
@@ -73,29 +72,63 @@ def by_reference(session: Session, reference: str) -> MessageLog | None:
     return session.scalars(rows).first()
 
 
-def _begin(call: Call, link: Link, message: Outbound) -> Any:
+def end(row_id: str, state: str, started: float, *, answer: Any = None, error: str | None = None) -> None:
+    """Writes how a sending ended to its row and its connection; `started` is the monotonic time at which it began."""
     with runtime.transaction() as session:
-        row = outbound(session, link.name, message.control)
+        row = session.get_one(MessageLog, row_id)
+        now = clock.now()
+        row.state, row.answer, row.error, row.ended = state, answer, error, now
+        row.seconds = round(time.monotonic() - started, 4)
+        connection = book.find(session, row.connection)
+        if connection is None:
+            return
+        connection.circuit, connection.circuit_since = _circuit(connection.name, connection.circuit, connection.circuit_since)
+        if state in ("answered", "refused"):
+            connection.last_good = now
+        else:
+            connection.last_bad, connection.last_error = now, (error or "")[:500]
+
+
+def _begin(call: Call, link: Link, message: Outbound) -> tuple[str, Any]:
+    """The row that this try is written to, and the answer when it is there already."""
+    with runtime.transaction() as session:
+        origin, control = _corrected(session, call, link, message.control)
+        row = outbound(session, link.name, control)
         if row is not None and row.state == "answered":
-            return row.answer
+            return row.id, row.answer
         if row is None:
-            row = MessageLog(direction="out", connection=link.name, control=message.control, attempts=0, at=clock.now())
+            row = MessageLog(direction="out", connection=link.name, control=control, attempts=0, at=clock.now(), origin_id=origin)
             session.add(row)
         row.kind, row.state, row.attempts = message.kind, "sending", (row.attempts or 0) + 1
         row.reference, row.patient_id, row.mapped, row.sent = message.reference, message.patient_id, message.mapped, message.sent
-        row.instance_id, row.element_id = call.instance_id, call.element_id
-    return None
+        row.instance_id, row.element_id, row.call_key = call.instance_id, call.element_id, call.key
+        session.flush()
+        return row.id, None
 
 
-def _end(link: Link, message: Outbound, state: str, started: float, *, answer: Any = None, error: str | None = None) -> None:
-    with runtime.transaction() as session:
-        row = outbound(session, link.name, message.control)
-        connection = book.find(session, link.name)
-        now = clock.now()
-        if row is not None:
-            row.state, row.answer, row.error, row.ended = state, answer, error, now
-            row.seconds = round(time.monotonic() - started, 4)
-        if connection is not None and state in ("answered", "refused"):
-            connection.last_good = now
-        elif connection is not None:
-            connection.last_bad, connection.last_error = now, (error or "")[:500]
+def _corrected(session: Session, call: Call, link: Link, control: str) -> tuple[str | None, str]:
+    """The message that a call with edited input (its key ends in `~n`) corrects, and the name that the log gives the new one.
+
+    Where the wire's id follows from the order and not from the call, it is the same for both; the log keeps both apart.
+    """
+    base, _, number = call.key.partition("~")
+    if not number:
+        return None, control
+    earlier = (MessageLog.call_key == base) | MessageLog.call_key.startswith(f"{base}~", autoescape=True)
+    rows = select(MessageLog).where(MessageLog.connection == link.name, earlier, MessageLog.call_key != call.key)
+    first = session.scalars(rows.order_by(MessageLog.id.desc())).first()
+    taken = outbound(session, link.name, control)
+    return (first.id if first else None), f"{control}~{number}" if taken is not None and taken.call_key != call.key else control
+
+
+def _circuit(name: str, state: str, since: Any) -> tuple[str, Any]:
+    now = circuit.state(name)
+    return (state, since) if now == state else (now, clock.now())
+
+
+def _scrub(failure: BpmnError | ConnectorFailed, call: Call, message: Outbound) -> None:
+    with runtime.reading() as session:
+        patient = session.get(Patient, message.patient_id) if message.patient_id else None
+        known = redact.identity(patient.body if patient else {})
+    failure.message = redact.scrub(failure.message, sorted({*known, *redact.identity(call.input)}, key=len, reverse=True))
+    failure.args = (failure.message,)

@@ -1,22 +1,38 @@
-"""Finds messages in the log, and says per connection how it goes."""
+"""Finds messages in the log, and shows them to eyes that may or may not see patients."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+import orjson
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from engine import clock
-from engine.execution.tables import Job
-from integrations.connections import book, circuit
-from integrations.connector import declared
-from integrations.messages.tables import MessageLog
-from integrations.redact import mask_stage
+from engine.execution.tables import Instance, Job
+from integrations import redact
+from integrations.messages.figures import Figures, figures, still_failing
+from integrations.messages.tables import MessageLog, WorkItem
+from integrations.patients.tables import Patient
+
+__all__ = ["STAGES", "Figures", "Page", "figures", "find", "page", "stages", "still_failing"]
 
 STAGES = ("raw", "mapped", "sent", "answer")
+STATES = ("queued", "sending", "answered", "failed", "unknown", "refused", "stored", "matched", "unmatched", "duplicate", "ignored")
+DEAD = "dead"  # a state to ask for: what nobody will try again by itself
+MOST_READ = 2000  # messages that one search in the payloads opens; they are encrypted, so no index can help
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of messages, newest first, with the ids to go on from. `cut`: the search in payloads stopped before the end."""
+
+    rows: list[MessageLog]
+    older: str | None
+    newer: str | None
+    cut: bool = False
 
 
 def find(
@@ -29,92 +45,99 @@ def find(
     instance_id: str | None = None,
     text: str | None = None,
     since: datetime | None = None,
+    until: datetime | None = None,
+    patients: Iterable[str] | None = None,
     after: str | None = None,
     limit: int = 50,
 ) -> list[MessageLog]:
     """Messages, newest first. `text` is a whole control id or the order, payment or referral; `after` is the last id of the page before."""
-    query: Select[Any] = select(MessageLog)
     exact = {"connection": connection, "direction": direction, "state": state, "patient_id": patient_id, "instance_id": instance_id}
-    query = query.filter_by(**{name: value for name, value in exact.items() if value})
-    if text:
-        query = query.where(
-            (MessageLog.reference == text) | (MessageLog.control == text) | MessageLog.control.endswith(f"|{text}", autoescape=True)
-        )
-    if since is not None:
-        query = query.where(MessageLog.at >= since)
+    query = _where(exact, text, since, until, patients)
     if after is not None:
         query = query.where(MessageLog.id < after)
     return list(session.scalars(query.order_by(MessageLog.id.desc()).limit(limit)))
 
 
-def stages(row: MessageLog, *, masked: bool) -> dict[str, Any]:
-    """The payload at each stage that there was; masked for those who may not see patients."""
+def page(
+    session: Session,
+    asked: Mapping[str, Any],
+    *,
+    content: str = "",
+    patients: Iterable[str] | None = None,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> Page:
+    """One page by cursor. `asked`: connection, direction, state, instance_id, text, since, until; `content` is looked for in payloads."""
+    exact = {name: asked.get(name) for name in ("connection", "direction", "state", "instance_id")}
+    query = _where(exact, asked.get("text"), asked.get("since"), asked.get("until"), patients)
+    if content:
+        return _reading(session, query, content, after, limit)
+    if before:
+        rows = list(session.scalars(query.where(MessageLog.id > before).order_by(MessageLog.id).limit(limit + 1)))
+        shown = rows[:limit][::-1]
+        return Page(shown, shown[-1].id if shown else None, shown[0].id if len(rows) > limit else None)
+    if after:
+        query = query.where(MessageLog.id < after)
+    rows = list(session.scalars(query.order_by(MessageLog.id.desc()).limit(limit + 1)))
+    shown = rows[:limit]
+    return Page(shown, shown[-1].id if len(rows) > limit else None, shown[0].id if after and shown else None)
+
+
+def stages(row: MessageLog, *, masked: bool, known: Iterable[str] = ()) -> dict[str, Any]:
+    """The payload at each stage that there was; masked for those who may not see patients, `known` texts wherever they stand."""
     found = {name: getattr(row, name) for name in STAGES if getattr(row, name) is not None}
     if isinstance(found.get("raw"), dict) and "text" in found["raw"]:
         found["raw"] = found["raw"]["text"]
-    return {name: mask_stage(value) for name, value in found.items()} if masked else found
+    return {name: redact.scrub_values(redact.mask_stage(value), tuple(known)) for name, value in found.items()} if masked else found
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """How one connection does. Times in seconds, over the last hour."""
-
-    name: str
-    state: str  # started, stopped
-    circuit: str  # closed, open, half-open: of this process
-    waiting: int  # calls that wait for it
-    oldest: float | None  # age of the oldest of them
-    messages: int
-    failures: int
-    p95: float | None
-    last_good: datetime | None
-    last_bad: datetime | None
-
-    @property
-    def error_rate(self) -> float:
-        """Failures per message of the last hour."""
-        return self.failures / self.messages if self.messages else 0.0
+def known_of(session: Session, row: MessageLog) -> tuple[str, ...]:
+    """What the message's patient may be recognised by."""
+    patient = session.get(Patient, row.patient_id) if row.patient_id else None
+    return redact.identity(patient.body) if patient else ()
 
 
-def figures(session: Session) -> list[Figures]:
-    """One row for each connection."""
-    now = clock.now()
-    since = now - timedelta(hours=1)
-    waiting = _waiting(session, now)
-    found = []
-    for row in book.listed(session):
-        recent = select(MessageLog).where(MessageLog.connection == row.name, MessageLog.at >= since).subquery()
-        total = session.scalar(select(func.count()).select_from(recent)) or 0
-        bad = session.scalar(select(func.count()).select_from(recent).where(recent.c.state.in_(("failed", "unknown", "unmatched")))) or 0
-        times = sorted(session.scalars(select(recent.c.seconds).where(recent.c.seconds.is_not(None))))
-        count, oldest = waiting.get(row.name, (0, None))
-        p95 = times[min(len(times) - 1, int(len(times) * 0.95))] if times else None
-        found.append(Figures(row.name, row.state, circuit.state(row.name), count, oldest, total, bad, p95, row.last_good, row.last_bad))
-    return found
+def _where(
+    exact: Mapping[str, Any], text: str | None, since: datetime | None, until: datetime | None, patients: Iterable[str] | None
+) -> Select[Any]:
+    query: Select[Any] = select(MessageLog)
+    if exact.get("state") == DEAD:
+        exact = {**exact, "state": None}
+        query = query.where(_dead())
+    query = query.filter_by(**{name: value for name, value in exact.items() if value})
+    if text:
+        visit = select(Instance.id).where(Instance.business_key == text)
+        suffix = MessageLog.control.endswith(f"|{text}", autoescape=True)
+        query = query.where(or_(MessageLog.reference == text, MessageLog.control == text, suffix, MessageLog.instance_id.in_(visit)))
+    if since is not None:
+        query = query.where(MessageLog.at >= since)
+    if until is not None:
+        query = query.where(MessageLog.at < until)
+    return query if patients is None else query.where(MessageLog.patient_id.in_(list(patients)))
 
 
-def still_failing(session: Session, minutes: int = 10) -> list[str]:
-    """Connections whose last success is older than their last failure, and which have been failing for that long."""
-    now = clock.now()
-    return [
-        row.name
-        for row in book.listed(session)
-        if row.state == "started"
-        and row.last_bad is not None
-        and (row.last_good is None or row.last_good < row.last_bad)
-        and now - (row.last_good or row.created) >= timedelta(minutes=minutes)
-    ]
-
-
-def _waiting(session: Session, now: datetime) -> dict[str, tuple[int, float]]:
-    """Waiting calls by the connection that their connector uses when nothing else is said."""
-    rows = session.execute(
-        select(Job.type, func.count(), func.min(Job.created)).where(Job.kind == "call", Job.state.in_(("ready", "running"))).group_by(Job.type)
+def _dead() -> Any:
+    """Out: its job is failed, or it is a replay that was. In: it is on the work list because nothing could read or hand it on."""
+    failed_job = select(Job.key).where(Job.kind == "call", Job.state == "failed")
+    lost = select(WorkItem.message_id).where(WorkItem.state == "open", WorkItem.reason.in_(("unreadable", "failed")))
+    replay = MessageLog.origin_id.is_not(None) & MessageLog.call_key.is_(None) & MessageLog.state.in_(("failed", "refused"))
+    out = (MessageLog.direction == "out") & (
+        MessageLog.call_key.in_(failed_job) & MessageLog.state.in_(("failed", "refused", "unknown")) | replay
     )
-    found: dict[str, tuple[int, float]] = {}
-    for type_, count, oldest in rows:
-        connector = declared().get(type_)
-        if connector is not None and connector.connection:
-            known, age = found.get(connector.connection, (0, 0.0))
-            found[connector.connection] = (known + count, max(age, (now - oldest).total_seconds()))
-    return found
+    return or_(out, MessageLog.id.in_(lost))
+
+
+def _reading(session: Session, query: Select[Any], content: str, after: str | None, limit: int) -> Page:
+    if after:
+        query = query.where(MessageLog.id < after)
+    wanted, found, seen = content.casefold(), [], 0
+    last: str | None = None
+    rows = session.scalars(query.order_by(MessageLog.id.desc()).limit(MOST_READ).execution_options(yield_per=100))
+    for row in rows:
+        seen, last = seen + 1, row.id
+        if wanted in orjson.dumps([getattr(row, name) for name in STAGES]).decode().casefold():
+            found.append(row)
+            if len(found) == limit:
+                return Page(found, last, None)
+    return Page(found, last if seen == MOST_READ else None, None, cut=seen == MOST_READ)

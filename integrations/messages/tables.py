@@ -14,7 +14,7 @@ from engine.db import Base, Encrypted, UtcDateTime, new_id
 class MessageLog(Base):
     """One message to or from another system, with what it was at each stage.
 
-    Outbound states: sending, answered, failed (will be tried again), unknown, refused. Inbound: stored, matched, unmatched,
+    Outbound states: queued (a replay), sending, answered, failed (will be tried again), unknown, refused. Inbound: stored, matched, unmatched,
     duplicate, ignored. `control` is the wire's own id (MSH-10, out_trade_no …), unique per connection and direction.
     """
 
@@ -24,6 +24,7 @@ class MessageLog(Base):
         Index("message_log_by_time", "connection", "at"),
         Index("message_log_by_reference", "reference", "direction"),
         Index("message_log_state", "direction", "state", "at"),
+        Index("message_log_call", "call_key"),
     )
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
@@ -46,6 +47,24 @@ class MessageLog(Base):
     seconds: Mapped[float | None]  # of the last attempt
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    call_key: Mapped[str | None] = mapped_column(String(60))  # the engine's job that sent it
+    origin_id: Mapped[str | None] = mapped_column(String(20), index=True)  # the message that this one repeats or corrects
+    purged: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when its payloads were deleted
+
+
+class MessageAction(Base):
+    """What a person did with a message of the log: by whom, why, and what came of it."""
+
+    __tablename__ = "message_action"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
+    message_id: Mapped[str] = mapped_column(ForeignKey("message_log.id"), index=True)
+    what: Mapped[str] = mapped_column(String(10))  # retry, replay, edit
+    why: Mapped[str] = mapped_column(Encrypted("message_action.why"))
+    by: Mapped[str] = mapped_column(String(100))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    outcome: Mapped[str] = mapped_column(String(40), default="")
+    made_id: Mapped[str | None] = mapped_column(String(20))  # the new message, where there is one
 
 
 class WorkItem(Base):
@@ -58,7 +77,7 @@ class WorkItem(Base):
     message_id: Mapped[str] = mapped_column(ForeignKey("message_log.id"), index=True)
     reason: Mapped[str] = mapped_column(String(40))  # unreadable, no_mapping, no_order, unknown_order, other_patient …
     detail: Mapped[str] = mapped_column(Text, default="")
-    state: Mapped[str] = mapped_column(String(10), default="open")  # open, placed, dismissed
+    state: Mapped[str] = mapped_column(String(10), default="open")  # open, placed, dismissed, again (handed on once more)
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     decided: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decided_by: Mapped[str | None] = mapped_column(String(100))

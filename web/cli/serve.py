@@ -18,7 +18,8 @@ from engine.db import open_engine, sessions
 from engine.execution import environment, feel
 from engine.execution.worker import Worker
 from engine.settings import Settings
-from integrations.hl7.listener import Listener
+from integrations.connections import listening, upkeep
+from integrations.dicom import listener as dicom
 from web import logs
 
 
@@ -92,6 +93,9 @@ def run_worker(settings: Settings) -> None:
     signal.signal(signal.SIGINT, ask)
     engine = open_engine(settings)
     prepare(settings, engine)
-    listener = Listener(sessions(engine), settings, {"host": settings.host, "port": settings.mllp_port})
-    Thread(target=listener.run, args=(stop,), name="mllp", daemon=True).start()
+    mllp = Thread(target=listening.forever, args=(sessions(engine), settings, stop), name="mllp", daemon=True)
+    mllp.start()
+    Thread(target=upkeep.forever, args=(stop,), name="upkeep", daemon=True).start()
+    Thread(target=dicom.Listener(sessions(engine), settings).run, args=(stop,), name="dicom", daemon=True).start()
     Worker(sessions(engine), settings).run_forever(stop)
+    mllp.join(10)  # lets each sender have the answer to what was stored

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from engine.errors import Forbidden
+from integrations.connections import book
 from integrations.fhir import inbound
 from integrations.payments import hooks
 from web import csrf
@@ -22,8 +23,10 @@ FHIR_JSON = "application/fhir+json"
 @csrf.exempt
 def receive(connection: str) -> ResponseReturnValue:
     """A payment provider's notification: verified, recorded once, handed to the visit that waits."""
+    if not book.accepts(db.session(), connection):
+        return {"code": "FAIL", "message": "This connection is stopped; send it again later."}, 503, {"Retry-After": "60"}
     status, body = hooks.receive(db.session(), connection, dict(request.headers), request.get_data())
-    return jsonify(body), status
+    return (body, status, {"Content-Type": "text/plain"}) if isinstance(body, str) else (jsonify(body), status)
 
 
 @bp.get("/fhir/metadata")

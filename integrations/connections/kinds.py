@@ -1,0 +1,113 @@
+"""The kinds of connection: which fields their address has, which secrets, and what is wrong with what a person typed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+NAME = re.compile(r"[a-z][a-z0-9_.-]{1,59}")
+LONGEST_TIMEOUT = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an address."""
+
+    name: str
+    type: Literal["text", "port", "url", "seconds", "bool", "path"] = "text"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What belongs to one wire. `title`: English, Chinese."""
+
+    title: tuple[str, str]
+    direction: str
+    fields: tuple[Field, ...]
+    secrets: tuple[str, ...] = ()
+
+
+_TIMEOUT, _AGAIN = Field("timeout", "seconds"), Field("idempotent", "bool")
+_URL = Field("url", "url", required=True)
+_TLS = (Field("tls", "bool"), Field("ca_file", "path"), Field("client_certificate_file", "path"), Field("client_key_file", "path"))
+_PEER = (Field("host", required=True), Field("port", "port", required=True))
+
+KINDS: Mapping[str, Kind] = {
+    "mllp": Kind(
+        ("HL7 v2 over MLLP, outbound", "HL7 v2（MLLP）发送"), "out",
+        (*_PEER, _TIMEOUT, _AGAIN, Field("application"), Field("facility"), *_TLS, Field("server_name")), ("ca_certificate",),
+    ),
+    "mllp_listener": Kind(
+        ("HL7 v2 over MLLP, inbound", "HL7 v2（MLLP）接收"), "in",
+        (*_PEER, Field("tls", "bool"), Field("certificate_file", "path"), Field("key_file", "path"), Field("client_ca_file", "path")),
+    ),
+    "fhir": Kind(("FHIR R4", "FHIR R4"), "both", (_URL, Field("path"), _TIMEOUT, _AGAIN), ("token", "inbound_token")),
+    "http": Kind(
+        ("HTTP", "HTTP 接口"), "out",
+        (_URL, _TIMEOUT, _AGAIN, Field("api_key_header"), Field("test_path"), Field("client_id"), Field("token_url", "url"), Field("scope"),
+         *_TLS[1:]),
+        ("token", "api_key", "user", "password", "client_secret", "ca_certificate"),
+    ),
+    "wechat": Kind(
+        ("WeChat Pay v3", "微信支付 v3"), "both",
+        (_URL, Field("mchid", required=True), Field("appid", required=True), Field("serial", required=True),
+         Field("platform_serial", required=True), Field("notify_url", "url"), _TIMEOUT, _AGAIN),
+        ("private_key", "platform_public_key", "api_v3_key"),
+    ),
+    "gateway": Kind(
+        ("Payment gateway", "支付网关"), "both", (_URL, Field("prefix"), Field("notify_url", "url"), _TIMEOUT, _AGAIN), ("shared_key",)
+    ),
+    "smtp": Kind(
+        ("Mail (SMTP)", "邮件（SMTP）"), "out",
+        (*_PEER, Field("sender", required=True), Field("domain"), Field("tls", "bool"), _TIMEOUT), ("user", "password"),
+    ),
+    "sql": Kind(("Database, read only", "数据库（只读）"), "out", (_TIMEOUT,), ("url",)),
+}  # fmt: skip
+
+
+def fields_of(kind: str, address: Mapping[str, Any]) -> tuple[Field, ...]:
+    """The fields to edit: those of the kind, and whatever else the address holds already."""
+    known = KINDS[kind].fields if kind in KINDS else ()
+    names = {field.name for field in known}
+    more = (Field(name, "bool" if isinstance(value, bool) else "text") for name, value in address.items() if name not in names)
+    return (*known, *more)
+
+
+def read_address(kind: str, given: Mapping[str, str], before: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """An address from a form, with what is wrong by field name: required, port, url, seconds. Empty fields are left out."""
+    address: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for field in fields_of(kind, before):
+        text = given.get(f"address.{field.name}", "").strip()
+        if field.type == "bool":
+            if text or field.name in before:
+                address[field.name] = bool(text)
+            continue
+        if not text:
+            if field.required:
+                wrong[field.name] = "required"
+            continue
+        value = _value(field, text, before.get(field.name))
+        if value is None:
+            wrong[field.name] = field.type
+        else:
+            address[field.name] = value
+    return address, wrong
+
+
+def _value(field: Field, text: str, before: Any) -> Any:
+    """The value of a field, or None when the text is none."""
+    if field.type == "port":
+        return int(text) if text.isdecimal() and 0 < int(text) < 65_536 else None
+    if field.type == "seconds":
+        return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) and 0 < float(text) <= LONGEST_TIMEOUT else None
+    if field.type == "url":
+        parts = urlsplit(text)
+        return text if parts.scheme in ("http", "https") and parts.hostname and not parts.password else None
+    if isinstance(before, int) and text.isdecimal():  # a number that we know nothing of stays a number
+        return int(text)
+    return text[:500] if text.isprintable() else None
