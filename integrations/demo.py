@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from engine.settings import Settings
 from integrations.connections import book
-from integrations.simulators.ports import APP, HOST, MERCHANT, MERCHANT_SERIAL, PLATFORM_SERIAL, Ports, keys, ports
+from integrations.simulators.ports import ALIPAY_APP, APP, HOST, MERCHANT, MERCHANT_SERIAL, PLATFORM_SERIAL, Ports, keys, ports
 
 _TITLES = {
     "his": {"en": "Hospital information system", "zh": "医院信息系统"},
@@ -14,7 +14,7 @@ _TITLES = {
     "ris": {"en": "Radiology system", "zh": "影像系统"},
     "mllp": {"en": "Inbound HL7", "zh": "HL7 接收"},
     "wechat": {"en": "WeChat Pay", "zh": "微信支付"},
-    "alipay": {"en": "Alipay (simulated gateway)", "zh": "支付宝（模拟网关）"},
+    "alipay": {"en": "Alipay", "zh": "支付宝"},
     "card": {"en": "Bank card (simulated gateway)", "zh": "银行卡（模拟网关）"},
     "insurance": {"en": "Insurance (simulated gateway)", "zh": "医保（模拟网关）"},
     "partner": {"en": "Partner hospital", "zh": "合作医院"},
@@ -39,11 +39,19 @@ def connect(session: Session, settings: Settings, where: Ports | None = None) ->
         session, "wechat", "wechat", direction="both", title=_TITLES["wechat"],
         address={
             "url": f"http://{HOST}:{at.payment}", "timeout": 10, "idempotent": True, "mchid": MERCHANT, "appid": APP, "serial": MERCHANT_SERIAL,
-            "platform_serial": PLATFORM_SERIAL, "notify_url": f"{settings.public_url}/hooks/wechat",
+            "platform_serial": PLATFORM_SERIAL, "notify_url": f"{settings.public_url}/hooks/wechat", "reconcile_at": "10:30",
         },
         secrets={"private_key": secret.merchant_private, "platform_public_key": secret.platform_public, "api_v3_key": secret.api_v3_key},
     )  # fmt: skip
-    for name in ("alipay", "card", "insurance"):
+    book.put(
+        session, "alipay", "alipay", direction="both", title=_TITLES["alipay"],
+        address={
+            "url": f"http://{HOST}:{at.payment}", "timeout": 10, "idempotent": True, "app_id": ALIPAY_APP, "reconcile_at": "10:30",
+            "notify_url": f"{settings.public_url}/hooks/alipay",
+        },
+        secrets={"private_key": secret.merchant_private, "platform_public_key": secret.platform_public},
+    )  # fmt: skip
+    for name in ("card", "insurance"):
         address = {
             "url": f"http://{HOST}:{at.payment}", "prefix": f"/gateway/{name}", "timeout": 10, "idempotent": True,
             "notify_url": f"{settings.public_url}/hooks/{name}",

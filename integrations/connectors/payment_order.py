@@ -28,6 +28,10 @@ class Input:
     patient_id: str = about("Patient", "患者")
     currency: str = about("Currency", "币种", default="CNY")
     description: str = about("Description", "说明", default="Clinic services")
+    card_token: str = about(
+        "Card token", "卡令牌", default="", personal=True,
+        help=("What the card terminal gives for the card, never its number.", "刷卡终端返回的令牌，绝非卡号。"),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -41,7 +45,7 @@ class Output:
 
 @connector(
     "payment.order", title=("Open a payment", "发起支付"), group=("Payment", "支付"),
-    standard="WeChat Pay API v3 Native; a signed JSON gateway for Alipay, card and insurance", icon="coin",
+    standard="WeChat Pay API v3 Native; Alipay precreate; card payment intents; a signed JSON gateway", icon="coin",
     errors=REFUSED, message="payment_notified",
 )  # fmt: skip
 def order(given: Input, work: Work) -> Output:
@@ -67,8 +71,17 @@ def order(given: Input, work: Work) -> Output:
     wire = providers.provider(link)
     sent = {"trade_no": number, "amount": given.amount, "currency": given.currency, "description": given.description}
     message = Outbound(f"{wire.kind}.order", number, sent, given.order_id, given.patient_id)
-    answer = log.exchange(work.call, link, message, lambda: wire.order(number, given.amount, given.currency, given.description))
+    with runtime.transaction() as session:
+        ledger.attempt(session, ledger.get(session, done.payment_id), "order", number, amount=given.amount)
+    with ledger.outcome(done.payment_id, "order", number):
+        answer = log.exchange(
+            work.call, link, message, lambda: wire.order(number, given.amount, given.currency, given.description, given.card_token)
+        )
     with runtime.transaction() as session:
         payment = ledger.get(session, done.payment_id)
         payment.code_url = answer.get("code_url")
+        if answer.get("state") in (ledger.PAID, ledger.FAILED):  # a card answers at once
+            ledger.settle(
+                session, payment, str(answer["state"]), transaction_id=str(answer["transaction_id"]), amount=given.amount, source="call"
+            )
         return Output(payment.id, payment.state, payment.code_url)

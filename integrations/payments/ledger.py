@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine import clock
-from engine.errors import ConnectorFailed, NotFound
+from engine.errors import BpmnError, ConnectorFailed, NotFound
 from engine.execution import messages
+from integrations import runtime
 from integrations.payments.tables import Payment, PaymentEntry
 
 PENDING, CASHIER, PAID, FAILED, CLOSED, REFUNDED = "pending", "awaiting_cashier", "paid", "failed", "closed", "refunded"
@@ -99,6 +102,40 @@ def refund(session: Session, payment: Payment, refund_no: str, amount: int, *, s
         payment.state = REFUNDED
     session.flush()
     return True
+
+
+def attempt(session: Session, payment: Payment, what: str, number: str, *, amount: int = 0) -> None:
+    """Writes that an order or a refund (`what`) is about to be asked for, once more."""
+    tries = sum(line.kind == f"ask_{what}" and line.reference.startswith(f"{number}#") for line in entries(session, payment.id))
+    note(session, payment, f"ask_{what}", f"{number}#{tries + 1}", source="call", detail={"amount": amount})
+
+
+@contextmanager
+def outcome(payment_id: str, what: str, number: str) -> Iterator[None]:
+    """Writes how an attempt failed: refused (no_order, no_refund), or unsure when it may have happened all the same."""
+    try:
+        yield
+    except (BpmnError, ConnectorFailed) as error:
+        refused = isinstance(error, BpmnError) or error.kind == "permanent"
+        with runtime.transaction() as session:
+            payment = get(session, payment_id)
+            tries = sum(line.kind == f"ask_{what}" and line.reference.startswith(f"{number}#") for line in entries(session, payment.id))
+            note(
+                session, payment, f"no_{what}" if refused else "unsure", f"{number}#{tries}", source="call", detail={"why": error.message[:300]}
+            )
+        raise
+
+
+def under_way(session: Session, payment: Payment, but: str = "") -> int:
+    """Money of refunds that were asked for and are neither made nor refused, the refund `but` left out."""
+    asked: dict[str, int] = {}
+    for line in entries(session, payment.id):
+        number = line.reference.partition("#")[0]
+        if line.kind == "ask_refund" and number != but:
+            asked[number] = int((line.detail or {}).get("amount", 0))
+        elif line.kind in ("refund", "no_refund"):
+            asked.pop(number, None)
+    return sum(asked.values())
 
 
 def get(session: Session, payment_id: str) -> Payment:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import hmac
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -15,40 +19,16 @@ from engine.errors import BpmnError, ConnectorFailed, Forbidden
 from integrations import http
 from integrations.connections.book import Link
 from integrations.payments import wechat_crypto
+from integrations.payments.alipay import Alipay
+from integrations.payments.intents import Intents
+from integrations.payments.wire import Provider, Standing
 
 JSON = {"Content-Type": "application/json", "Accept": "application/json"}
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How an order stands at the provider. `state`: pending, paid, failed or closed."""
-
-    state: str
-    transaction_id: str = ""
-    amount: int = 0
-
-
-class Provider(Protocol):
-    """A payment provider. Every call may be repeated: the provider knows our numbers."""
-
-    kind: str
-
-    def order(self, trade_no: str, amount: int, currency: str, description: str) -> dict[str, Any]:
-        """Opens the order; gives `code_url` where the patient scans one."""
-
-    def query(self, trade_no: str) -> Standing:
-        """How the order stands."""
-
-    def close(self, trade_no: str) -> Standing:
-        """Closes an unpaid order; an order that was paid meanwhile stays paid."""
-
-    def refund(self, trade_no: str, refund_no: str, amount: int, total: int, currency: str, reason: str) -> str:
-        """Sends money back: refunded, processing or failed."""
-
-
 def provider(link: Link) -> Provider:
     """The wire of a connection."""
-    makers: dict[str, type[WeChat | Gateway]] = {"wechat": WeChat, "gateway": Gateway}
+    makers: dict[str, Callable[[Link], Provider]] = {"wechat": WeChat, "alipay": Alipay, "intents": Intents, "gateway": Gateway}
     if link.kind not in makers:
         raise ConnectorFailed(f"The connection {link.name} is no payment provider ({link.kind}).", kind="permanent")
     return makers[link.kind](link)
@@ -57,6 +37,7 @@ def provider(link: Link) -> Provider:
 _REFUSALS = frozenset(
     ("NOT_ENOUGH", "NOTENOUGH", "RULE_LIMIT", "TRADE_ERROR", "ACCOUNT_ERROR", "USER_ACCOUNT_ABNORMAL", "ORDER_CLOSED", "OUT_TRADE_NO_USED")
 )
+_REFUNDS = {"SUCCESS": "refunded", "PROCESSING": "processing"}
 _STATES = {"SUCCESS": "paid", "REFUND": "paid", "NOTPAY": "pending", "USERPAYING": "pending", "CLOSED": "closed", "REVOKED": "closed"}
 
 
@@ -67,7 +48,7 @@ class WeChat:
     link: Link
     kind = "wechat"
 
-    def order(self, trade_no: str, amount: int, currency: str, description: str) -> dict[str, Any]:
+    def order(self, trade_no: str, amount: int, currency: str, description: str, card_token: str = "") -> dict[str, Any]:
         """POST /v3/pay/transactions/native."""
         return self._ask("POST", "/v3/pay/transactions/native", {
             "appid": self.link.address["appid"], "mchid": self.link.address["mchid"], "description": description[:127],
@@ -92,16 +73,42 @@ class WeChat:
             "out_trade_no": trade_no, "out_refund_no": refund_no, "reason": reason[:80], "notify_url": self.link.address["notify_url"],
             "amount": {"refund": amount, "total": total, "currency": currency},
         })  # fmt: skip
-        return {"SUCCESS": "refunded", "PROCESSING": "processing"}.get(str(answer.get("status")), "failed")
+        return _REFUNDS.get(str(answer.get("status")), "failed")
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        text = "" if body is None else json.dumps(body, ensure_ascii=False)
+    def refund_state(self, trade_no: str, refund_no: str) -> str:
+        """GET /v3/refund/domestic/refunds/{out_refund_no}."""
+        try:
+            return _REFUNDS.get(str(self._ask("GET", f"/v3/refund/domestic/refunds/{refund_no}").get("status")), "failed")
+        except ConnectorFailed as error:
+            if "RESOURCE_NOT_EXISTS" not in error.message:
+                raise
+            return "unknown"
+
+    def bill(self, day: str) -> bytes:
+        """GET /v3/bill/tradebill, then its download address; the file is believed by its SHA1."""
+        try:
+            told = self._ask("GET", f"/v3/bill/tradebill?bill_date={day}&bill_type=ALL&tar_type=GZIP")
+        except ConnectorFailed as error:
+            ready = not any(code in error.message for code in ("STATEMENT_CREATING", "NO_STATEMENT_EXIST"))
+            raise ConnectorFailed(error.message, kind=error.kind if ready else "transient") from error
+        place = urlsplit(str(told["download_url"]))
+        path = f"{place.path}?{place.query}"
+        packed = http.request(self.link, "GET", path, headers=self._headers("GET", path, "")).content
+        content = gzip.decompress(packed)
+        if hashlib.sha1(content).hexdigest() != str(told["hash_value"]).lower():  # noqa: S324  the hash that WeChat gives
+            raise ConnectorFailed(f"{self.link.name}: the bill was changed on the way.", kind="transient")
+        return content
+
+    def _headers(self, method: str, path: str, text: str) -> dict[str, str]:
         key = wechat_crypto.private_key(self.link.secrets["private_key"])
-        headers = {**JSON, "Authorization": wechat_crypto.authorization(
+        return {**JSON, "Authorization": wechat_crypto.authorization(
             key, merchant=str(self.link.address["mchid"]), serial=str(self.link.address["serial"]), method=method, path=path, body=text,
             timestamp=int(clock.now().timestamp()),
         )}  # fmt: skip
-        answer = http.request(self.link, method, path, headers=headers, content=text.encode(), repeatable=True)
+
+    def _ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        text = "" if body is None else json.dumps(body, ensure_ascii=False)
+        answer = http.request(self.link, method, path, headers=self._headers(method, path, text), content=text.encode(), repeatable=True)
         if answer.status_code >= 400:
             self._refused(answer)
         self._check(answer)
@@ -144,12 +151,12 @@ def standing(body: dict[str, Any]) -> Standing:
 
 @dataclass(frozen=True)
 class Gateway:
-    """A JSON gateway signed with a shared key: how the simulated Alipay, card and insurance ends are reached."""
+    """A JSON gateway signed with a shared key: how the simulated card and insurance ends are reached."""
 
     link: Link
     kind = "gateway"
 
-    def order(self, trade_no: str, amount: int, currency: str, description: str) -> dict[str, Any]:
+    def order(self, trade_no: str, amount: int, currency: str, description: str, card_token: str = "") -> dict[str, Any]:
         """POST /orders."""
         body = {"trade_no": trade_no, "amount": amount, "currency": currency, "description": description}
         return self._ask("POST", "/orders", {**body, "notify_url": self.link.address["notify_url"]}, trade_no)
@@ -166,6 +173,14 @@ class Gateway:
         """POST /refunds."""
         body = {"trade_no": trade_no, "refund_no": refund_no, "amount": amount, "total": total, "currency": currency, "reason": reason}
         return str(self._ask("POST", "/refunds", body, refund_no).get("state", "failed"))
+
+    def refund_state(self, trade_no: str, refund_no: str) -> str:
+        """GET /orders/{trade_no}/refunds/{refund_no}."""
+        return str(self._ask("GET", f"/orders/{trade_no}/refunds/{refund_no}").get("state", "unknown"))
+
+    def bill(self, day: str) -> bytes:
+        """Such a gateway has none: its file is given by hand."""
+        raise ConnectorFailed(f"{self.link.name} gives no bill; upload its file.", kind="permanent")
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None = None, key: str = "") -> dict[str, Any]:
         text = "" if body is None else json.dumps(body, ensure_ascii=False)

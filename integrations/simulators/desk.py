@@ -51,6 +51,7 @@ class Desk:
         self.lock = threading.RLock()
         self.random = random.Random(seed)  # noqa: S311  a simulation wants the same luck each time
         self.auto, self.delay = auto, delay
+        self.early_bills = False  # whether today's bill can be had already
         self.down: dict[str, float] = {}
         self.faults: dict[str, Faults] = {}
         self.items: dict[str, Item] = {}

@@ -1,7 +1,8 @@
-"""The payment providers: WeChat Pay's API v3 wire, and a signed JSON gateway for Alipay, card and insurance."""
+"""The payment providers: WeChat Pay's API v3 wire, Alipay's gateway, and a signed JSON gateway for card and insurance."""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
@@ -13,8 +14,10 @@ import httpx
 from werkzeug.wrappers import Request
 
 from integrations.payments import providers, wechat_crypto
+from integrations.simulators import wechat_bill
+from integrations.simulators.alipay_end import AlipayEnd
 from integrations.simulators.desk import Desk, Item
-from integrations.simulators.ports import MERCHANT, PLATFORM_SERIAL, Keys
+from integrations.simulators.ports import HOST, MERCHANT, PLATFORM_SERIAL, Keys
 from integrations.simulators.web import Handler, body_of
 
 Answer = tuple[int, Any]
@@ -27,6 +30,7 @@ class PaymentEnd:
         self._desk, self._keys = desk, keys
         self._platform = wechat_crypto.private_key(keys.platform_private)
         self._merchant = wechat_crypto.public_key(keys.merchant_public)
+        self._alipay = AlipayEnd(desk, keys)
         self._http = httpx.Client(timeout=10, trust_env=False)
 
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -37,10 +41,15 @@ class PaymentEnd:
             ("GET", transactions + r"/out-trade-no/([^/]+)"): self._query,
             ("POST", transactions + r"/out-trade-no/([^/]+)/close"): self._close,
             ("POST", "/v3/refund/domestic/refunds"): self._refund,
+            ("GET", r"/v3/refund/domestic/refunds/([^/]+)"): self._refund_query,
+            ("GET", "/v3/bill/tradebill"): self._bill,
+            ("GET", "/v3/billdownload/file"): self._bill_file,
+            **self._alipay.routes(),
             ("POST", r"/gateway/(\w+)/orders"): self._gateway_order,
             ("GET", r"/gateway/(\w+)/orders/([^/]+)"): self._gateway_query,
             ("POST", r"/gateway/(\w+)/orders/([^/]+)/close"): self._gateway_close,
             ("POST", r"/gateway/(\w+)/refunds"): self._gateway_refund,
+            ("GET", r"/gateway/(\w+)/orders/([^/]+)/refunds/([^/]+)"): self._gateway_refund_query,
         }
 
     def sign(self, text: str) -> dict[str, str]:
@@ -54,6 +63,7 @@ class PaymentEnd:
                 return
             item.data["state"] = "paid" if action == "pay" else "failed"
             if action == "pay":
+                item.data["paid_at"] = datetime.now(wechat_bill.BEIJING).strftime("%Y-%m-%d %H:%M:%S")
                 item.data["transaction_id"] = "42" + str(int(hashlib.sha256(item.number.encode()).hexdigest(), 16))[:26]
             item.state, item.answer = "answered", action
             luck = self._desk.random
@@ -79,12 +89,16 @@ class PaymentEnd:
                 self._desk.save()
 
     def _notify(self, item: Item, notice: dict[str, Any]) -> bool:
-        body, headers = self._wechat_notice(item, notice) if item.end == "wechat" else self._gateway_notice(item, notice)
+        makers = {"wechat": self._wechat_notice, "alipay": self._alipay_notice}
+        body, headers = makers.get(item.end, self._gateway_notice)(item, notice)
         try:
             sent = self._http.post(item.data["notify_url"], content=body.encode(), headers={"Content-Type": "application/json", **headers})
         except httpx.HTTPError:
             return False
-        return sent.status_code == 200
+        return sent.status_code == 200 and (item.end != "alipay" or sent.text.strip() == "success")
+
+    def _alipay_notice(self, item: Item, notice: dict[str, Any]) -> tuple[str, dict[str, str]]:
+        return self._alipay.notice(item, notice if notice["event"] == "REFUND" else None)
 
     def _wechat_notice(self, item: Item, notice: dict[str, Any]) -> tuple[str, dict[str, str]]:
         refund = notice["event"] == "REFUND"
@@ -157,6 +171,30 @@ class PaymentEnd:
             item.data.setdefault("notices", []).append(notice)
         return 200, made
 
+    def _refund_query(self, request: Request, number: str) -> Answer:
+        if not self._trusted(request):
+            return _error(401, "SIGN_ERROR", "the signature does not fit")
+        for item in self._desk.of("wechat"):
+            if number in item.data["refunds"]:
+                amount = {"total": item.data["amount"], "refund": item.data["refunds"][number], "currency": "CNY"}
+                return 200, {"out_refund_no": number, "out_trade_no": item.number, "status": "SUCCESS", "amount": amount}
+        return _error(404, "RESOURCE_NOT_EXISTS", "no such refund")
+
+    def _bill(self, request: Request) -> Answer:
+        if not self._trusted(request):
+            return _error(401, "SIGN_ERROR", "the signature does not fit")
+        day = request.args["bill_date"]
+        if day >= datetime.now(wechat_bill.BEIJING).date().isoformat() and not self._desk.early_bills:
+            return _error(400, "NO_STATEMENT_EXIST", "the bill is made after 09:00 of the next day")
+        digest = hashlib.sha1(wechat_bill.bill(self._desk, day)).hexdigest()  # noqa: S324  as the real one does
+        url = f"http://{HOST}:{request.environ['SERVER_PORT']}/v3/billdownload/file?token={day}"
+        return 200, {"hash_type": "SHA1", "hash_value": digest, "download_url": url}
+
+    def _bill_file(self, request: Request) -> Answer:
+        if not self._trusted(request):
+            return _error(401, "SIGN_ERROR", "the signature does not fit")
+        return 200, gzip.compress(wechat_bill.bill(self._desk, request.args["token"]))
+
     def _transaction(self, item: Item) -> dict[str, Any]:
         states = {"pending": "NOTPAY", "paid": "SUCCESS", "closed": "CLOSED", "failed": "PAYERROR"}
         made = {
@@ -201,6 +239,12 @@ class PaymentEnd:
             return _error(422, "NOT_ENOUGH", "more than was paid")
         return 200, {"state": "refunded", "refund_no": body["refund_no"]}
 
+    def _gateway_refund_query(self, request: Request, channel: str, number: str, refund: str) -> Answer:
+        item = self._desk.items.get(f"{channel}-{number}")
+        if item is None or not self._known(request):
+            return _error(404, "ORDER_NOT_EXIST", number)
+        return 200, {"state": "refunded" if refund in item.data["refunds"] else "unknown", "refund_no": refund}
+
     def _gateway_state(self, item: Item) -> dict[str, Any]:
         return {
             "trade_no": item.number, "state": item.data["state"], "amount": item.data["amount"],
@@ -232,6 +276,7 @@ class PaymentEnd:
             if item.data["state"] != "paid" or sum(refunds.values()) + amount > item.data["amount"]:
                 return False
             refunds[number] = amount
+            item.data.setdefault("refunded_at", {})[number] = datetime.now(wechat_bill.BEIJING).strftime("%Y-%m-%d %H:%M:%S")
             item.shown["refunded"] = f"¥{sum(refunds.values()) / 100:.2f}"
             self._desk.save()
             return True

@@ -47,6 +47,7 @@ class Keys:
     inbound_token: str  # what the partner shows to us
 
 
+ALIPAY_APP = "2021000000000001"
 MERCHANT, MERCHANT_SERIAL, PLATFORM_SERIAL, APP = (
     "1900000001",
     "3775B6A45ACD588826D15E583A95F5DD",

@@ -17,6 +17,7 @@ from integrations.simulators.ports import HOST
 
 Handler = Callable[..., tuple[int, Any]]
 Sign = Callable[[str], Mapping[str, str]]
+_SHARED = {"gateway.do": "alipay", "alipay": "alipay", "insurance": "insurance"}  # ends that share the payment port, by their path
 
 
 class Quiet(WSGIRequestHandler):
@@ -47,6 +48,8 @@ class HttpEnd:
     def _serve(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         request = Request(environ)
         status, body = self._with_faults(request)
+        if isinstance(body, bytes):
+            return Response(body, status, content_type="application/octet-stream")(environ, start)
         if isinstance(body, str):
             text, media = body, "text/plain"
         else:
@@ -57,7 +60,7 @@ class HttpEnd:
         return response(environ, start)
 
     def _with_faults(self, request: Request) -> tuple[int, Any]:
-        end = request.path.split("/")[2] if request.path.startswith("/gateway/") else self._name
+        end = request.path.split("/")[2] if request.path.startswith("/gateway/") else _SHARED.get(request.path.split("/")[1], self._name)
         if self._desk.is_down(end):
             return 503, {"code": "DOWN", "message": "out of order"}
         faults = self._desk.faults.get(end, Faults())
