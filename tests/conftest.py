@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -77,6 +78,18 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """The SQLAlchemy URL of an empty PostgreSQL database."""
     with machines.postgres_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def any_database(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Engine]:
+    """A database that other threads and processes can reach, armed as in production: the test runs on each kind."""
+    if request.param == "postgresql":
+        settings = replace(settings, database_url=request.getfixturevalue("postgres_url"))
+    load_tables()
+    opened = open_engine(settings)
+    Base.metadata.create_all(opened)
+    yield opened
+    opened.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, event, select
 from sqlalchemy.orm import Session
 
-from engine.db import Base, open_engine, write_lock
+from engine.db import write_lock
 from engine.errors import Conflict
 from engine.execution import check, instances, tasks
 from engine.execution.tables import Event, Instance, Task
-from engine.settings import Settings
-from tests.conftest import load_tables
 from tests.engine.build import both, end, process, service, start, user, xor
 
 JOIN = process(
@@ -26,16 +23,9 @@ JOIN = process(
 )  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def engine(request: pytest.FixtureRequest, settings: Settings) -> Iterator[Engine]:
-    """A database that other threads and processes can reach, armed as in production."""
-    if request.param == "postgresql":
-        settings = replace(settings, database_url=request.getfixturevalue("postgres_url"))
-    load_tables()
-    opened = open_engine(settings)
-    Base.metadata.create_all(opened)
-    yield opened
-    opened.dispose()
+@pytest.fixture
+def engine(any_database: Engine) -> Engine:
+    return any_database
 
 
 def at_once(count: int, act: Callable[[int], object]) -> Counter[str]:
