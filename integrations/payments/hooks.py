@@ -48,6 +48,9 @@ def receive(session: Session, connection: str, headers: Mapping[str, str], body:
     return 200, "success" if wants_word else {"code": "SUCCESS", "message": ""}
 
 
+Notice = tuple[str, str, str, dict[str, Any]]  # id, kind, our number, content
+
+
 def _wechat(link: Link, headers: Mapping[str, str], body: bytes) -> Notice:
     text = body.decode("utf-8")
     key = wechat_crypto.public_key(link.secrets["platform_public_key"])
@@ -117,6 +120,7 @@ def _take(session: Session, link: Link, notice_id: str, event: str, trade_no: st
     )  # fmt: skip
     session.add(row)
     session.flush()
+    faults.point("hook.recorded")
     if event == "OTHER":
         row.state = "ignored"
         return
