@@ -29,7 +29,7 @@ def check(
     `context` are neighbouring files that may be referred to; `known(kind, key)` says what is deployed already. Without it,
     references to what is not given are warnings.
     """
-    return lint.check(
+    found = lint.check(
         files,
         context=context,
         feel=feel.check_syntax,
@@ -38,6 +38,7 @@ def check(
         known=known,
         connectors=connectors.known() or None,
     )
+    return sorted([*found, *starts.problems(files)], key=lambda p: p.severity != "error")
 
 
 def deploy(session: Session, files: Mapping[str, bytes] | Path, *, by: str, comment: str = "") -> Deployed:

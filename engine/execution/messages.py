@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from engine import clock, faults
 from engine.db import new_id
+from engine.execution import starts
 from engine.execution.environment import Deployed, settings
 from engine.execution.instances import start_definition
 from engine.execution.run import Run
@@ -53,7 +54,8 @@ def publish(
     session.add(message)
     session.flush()
     faults.point("message.kept")
-    reached = [*_correlate(session, message, payload, actor), *_start(session, message, payload, actor)]
+    reached = _correlate(session, message, payload, actor)
+    reached += starts.by_message(session, message, payload, actor, besides=reached)
     if reached:
         message.instance_id = reached[0]
     else:
@@ -89,26 +91,6 @@ def _fire(session: Session, waiting: Subscription, payload: dict[str, Any], abou
         run.fire(wait, payload)
 
     advance(session, str(waiting.instance_id), act, actor=actor)
-
-
-def _start(session: Session, message: Message, payload: dict[str, Any], actor: str) -> list[str]:
-    """Processes that begin with the message. A key starts one instance at a time when it is not empty."""
-    query = _waiting(session, "message", message.name).where(Subscription.instance_id.is_(None))
-    reached = []
-    for waiting in session.scalars(query).all():
-        definition = Deployed(session).definition(str(waiting.definition_id))
-        if message.key and _already(session, definition.key, message.key):
-            continue
-        row = start_definition(
-            session, definition, {}, start_element=waiting.element_id, payload=payload, business_key=message.key or None, actor=actor
-        )
-        reached.append(row.id)
-    return reached
-
-
-def _already(session: Session, process_id: str, key: str) -> bool:
-    query = select(Instance.id).where(Instance.process_id == process_id, Instance.business_key == key, Instance.state == "running")
-    return session.scalars(query.limit(1)).first() is not None
 
 
 def signal(session: Session, name: str, payload: dict[str, Any], *, actor: str = "system") -> list[str]:

@@ -110,6 +110,7 @@ class Player:
         self.library, self.script, self.auto = library, script, auto
         self.runs: list[Run] = []
         self.tasks: dict[Place, TaskOpened] = {}
+        self.decided: dict[Place, Any] = {}  # what the scenario says of each task, asked once
         self.jobs: dict[Place, JobOpened] = {}
         self.subscriptions: dict[Place, Subscribed] = {}
         self.timers: list[tuple[datetime, int, int, TimerSet]] = []
@@ -238,11 +239,13 @@ class Player:
                     self._begin(definition, {}, element.id, payload)
 
     def _answer_task(self) -> bool:
-        for (n, _), task in list(self.tasks.items()):
-            values = self.script.step(task.element)
+        for (n, token), task in list(self.tasks.items()):
+            if (n, token) not in self.decided:
+                self.decided[n, token] = self.script.step(task.element)
+            values = self.decided[n, token]
+            if values == "open" or (values is None and not self.auto):
+                continue
             if values is None:
-                if not self.auto or self.script.leaves_open(task.element):
-                    continue
                 form = self.library.form(task.form_id)
                 values = forms.example(form, dict(self.runs[n].token(task.token).variables()), evaluate=feel.evaluate) if form else {}
             self.runs[n].complete(task.token, values)

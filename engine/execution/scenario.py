@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -19,7 +19,7 @@ class Scenario:
     process: str | None = None
     version_tag: str | None = None
     variables: dict[str, Any] = field(default_factory=dict)
-    steps: dict[str, Any] = field(default_factory=dict)  # element id → values of the form, or a list of them
+    steps: dict[str, Any] = field(default_factory=dict)  # element id → values of the form, open, or a list of them
     calls: dict[str, Any] = field(default_factory=dict)  # connector type or element id → output, {error: CODE}, or a list
     messages: dict[str, Any] = field(default_factory=dict)  # message name or element id → payload, list, or none
     children: dict[str, Any] = field(default_factory=dict)  # called process → its output, or {error: CODE}
@@ -28,14 +28,13 @@ class Scenario:
     description: str = ""
     _used: dict[str, int] = field(default_factory=dict)
 
-    def step(self, element: str) -> dict[str, Any] | None:
-        """The values with which the task is completed now; None when the scenario leaves it to the form's example."""
-        value = self._next("steps", self.steps, element)
-        return None if value in (None, "open") else dict(value)
+    def step(self, element: str) -> dict[str, Any] | Literal["open"] | None:
+        """What becomes of the next task of that element: its values, `open` (nobody completes it), or None for the form's example.
 
-    def leaves_open(self, element: str) -> bool:
-        """True when the scenario says that the task is never completed."""
-        return self._peek("steps", self.steps, element) == "open"
+        Ask once for each task: a list is used up entry by entry.
+        """
+        value = self._next("steps", self.steps, element)
+        return value if value is None or value == "open" else dict(value)
 
     def call(self, type_: str, element: str) -> dict[str, Any] | None:
         """The connector's answer; None when the scenario says nothing."""

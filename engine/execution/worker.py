@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine import faults
 from engine.db import overtaken, write_lock
 from engine.errors import BpmnError, CarelaneError, Conflict, ConnectorFailed, NotFound, Stale
-from engine.execution import connectors, jobs, messages
+from engine.execution import connectors, jobs, messages, starts
 from engine.execution.connectors import Call
 from engine.execution.tables import Job
 from engine.settings import Settings
@@ -45,6 +45,7 @@ class Worker:
 
     def run_once(self) -> int:
         """Does what is due now; returns how many jobs were done or tried."""
+        self._begin()
         taken = self._claim(calls=self.threads * 4, own=MOST_OWN)
         self.do_all(taken)
         return len(taken)
@@ -59,6 +60,7 @@ class Worker:
         pools = {name: {"type": "threadpool", "max_workers": size} for name, size in sizes.items()}
         scheduler = BackgroundScheduler(executors=pools, job_defaults={"misfire_grace_time": None, "coalesce": True}, timezone=UTC)
         scheduler.add_job(self._fill, "interval", [scheduler], seconds=idle, max_instances=1, next_run_time=datetime.now(UTC))
+        scheduler.add_job(self._begin, "interval", seconds=1, max_instances=1)
         scheduler.add_job(self._tidy, "interval", seconds=5, max_instances=1)
         logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a look for due jobs that is skipped is no news
         scheduler.start()
@@ -97,12 +99,26 @@ class Worker:
             if scheduler.running:
                 self._fill(scheduler)
 
+    def _begin(self) -> None:
+        """Starts the processes whose timer start events are due."""
+        try:
+            with self.sessions() as session:
+                if starts.is_due(session):
+                    session.rollback()
+                    write_lock(session)
+                    starts.begin_due(session)
+                    with faults.around("worker.start"):
+                        session.commit()
+        except OperationalError as error:
+            log.warning("timer start events wait for the next look: %s", type(error).__name__)
+
     def _tidy(self) -> None:
         try:
             with self.sessions() as session:
                 write_lock(session)
                 messages.expire(session)
                 messages.meet(session)
+                starts.begin_kept(session)
                 with faults.around("worker.tidy"):
                     session.commit()
         except (Stale, OperationalError) as error:

@@ -14,6 +14,7 @@ from engine.models.elements import Element, EventDefinition, Flow, ProcessModel
 
 PLACEHOLDERS = frozenset({"timer-empty", "message-missing", "signal-missing", "flow-condition-missing"})
 THROWING = ("intermediateThrowEvent", "endEvent")
+NEVER = "9999-12-31T00:00:00Z"
 LAST = {"terminate", "error", "cancel"}
 
 
@@ -36,6 +37,8 @@ class _Filler:
         self.found: list[Problem] = []
         self.elements: dict[str, Element] = {}
         self.flows = dict(model.flows)
+        gateways = {e.id for e in model.elements.values() if e.type == "eventBasedGateway"}
+        self.raced = {f.target for f in model.flows.values() if f.source in gateways}
 
     def note(self, element: Element, rule: str, message: str, fix: str, *, error: bool = False) -> None:
         severity = "error" if error and self.executable else "warning"
@@ -75,7 +78,10 @@ class _Filler:
 
     def events(self, element: Element, events: tuple[EventDefinition, ...]) -> Iterator[EventDefinition]:
         for event in events:
-            if event.kind == "timer" and not event.value:
+            if event.kind == "timer" and not event.value and element.id in self.raced and not self.dialect:
+                self.note(element, "assumed-no-timer", "The timer has no value; only the gateway's other events count.", "Say when it fires.")
+                yield replace(event, timer="date", value=NEVER)
+            elif event.kind == "timer" and not event.value:
                 if len(events) > 1 and not self.dialect and not element.parallel_multiple:
                     self.note(element, "assumed-no-timer", "The timer has no value; only the other triggers count.", "Say when it fires.")
                     continue
@@ -90,7 +96,8 @@ class _Filler:
         """A message or signal that nobody named is called after its place."""
         name = element.name or element.id
         fix = f"Choose the {event.kind} that it sends or waits for."
-        if self.dialect or (event.kind == "message" and element.type != "receiveTask"):
+        shown = element.type == "receiveTask" or element.id in self.raced  # its place says that it waits for something of its own
+        if self.dialect or (event.kind == "message" and not shown):
             self.note(element, f"{event.kind}-missing", f"No {event.kind} is named.", fix, error=True)
         else:
             self.note(element, f"assumed-{event.kind}", f"No {event.kind} is named; it is taken to be {name!r}.", fix)

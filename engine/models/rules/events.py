@@ -86,12 +86,12 @@ def start_kind(process: Process) -> Iterator[Finding]:
             yield Finding(event, f"A process cannot be started by {' or '.join(sorted(wrong))}.")
 
 
-@rule("start-condition", "Start it by a message, a timer or a signal.", severity="warning")
+@rule("start-condition", "Start it by a message, a timer or a signal.", running=True)
 def start_condition(process: Process) -> Iterator[Finding]:
     """A process does not wait for a condition before it exists."""
     for event in process.of("startEvent"):
         if event.parent is None and "conditional" in _kinds(event):
-            yield Finding(event, "Nothing watches this condition: the process starts here only when somebody starts it.")
+            yield Finding(event, "Nothing watches this condition before the process exists: it would never start here.")
 
 
 @rule("start-in-subprocess", "Remove the trigger, or make it an event subprocess.")
