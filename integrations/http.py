@@ -43,13 +43,18 @@ def request(
     transient when nothing was sent, for 429 and 503, and for lost answers of repeatable requests; unknown for the rest.
     """
     answer = exchange(link, method, path, headers=headers, content=content, params=params, repeatable=repeatable)
+    sort(link, method, answer, repeatable)
+    return answer
+
+
+def sort(link: Link, method: str, answer: httpx.Response, repeatable: bool | None = None) -> None:
+    """Raises ConnectorFailed for an answer that says that the far end is down or overloaded."""
     if answer.status_code in (408, 425, 429, 503):
         wait = seconds_to_wait(answer.headers.get("retry-after"))
         raise ConnectorFailed(f"{link.name} is busy: {answer.status_code}", kind="transient", status=answer.status_code, retry_after=wait)
     if answer.status_code >= 500:
         after = _after(link, method, repeatable)
         raise ConnectorFailed(f"{link.name} failed: {answer.status_code}", kind=after, status=answer.status_code)  # type: ignore[arg-type]
-    return answer
 
 
 def exchange(

@@ -63,7 +63,41 @@ KINDS: Mapping[str, Kind] = {
     ),
     "smtp": Kind(
         ("Mail (SMTP)", "邮件（SMTP）"), "out",
-        (*_PEER, Field("sender", required=True), Field("domain"), Field("tls", "bool"), _TIMEOUT), ("user", "password"),
+        (*_PEER, Field("sender", required=True), Field("domain"), Field("tls", "bool"), Field("tls_at_once", "bool"), _TIMEOUT, _AGAIN),
+        ("user", "password", "ca_certificate"),
+    ),
+    "dicom": Kind(
+        ("DICOM archive (PACS)", "DICOM 影像归档（PACS）"), "out", (*_PEER, Field("ae_title", required=True), Field("calling"), _TIMEOUT, *_TLS),
+        ("ca_certificate",),
+    ),
+    "dicomweb": Kind(
+        ("DICOMweb archive", "DICOMweb 影像归档"), "both",
+        (_URL, Field("path"), Field("viewer"), Field("watch", "bool"), _TIMEOUT, *_TLS[1:]),
+        ("token", "api_key", "user", "password", "client_secret", "ca_certificate"),
+    ),
+    "dicom_listener": Kind(
+        ("Modality worklist, served by us", "设备工作列表（本系统提供）"), "in",
+        (*_PEER, Field("ae_title", required=True), Field("callers"), Field("charset"), Field("tls", "bool"), Field("certificate_file", "path"),
+         Field("key_file", "path"), Field("client_ca_file", "path")),
+    ),
+    "dicom_folder": Kind(
+        ("Modality worklist, as files", "设备工作列表（文件）"), "out", (Field("folder", "path", required=True), Field("charset"), Field("station"))
+    ),
+    "soap": Kind(
+        ("SOAP service", "SOAP 服务"), "out",
+        (_URL, Field("wsdl", required=True), Field("service"), Field("port_name"), Field("security"), Field("security_timestamp", "bool"),
+         Field("addressing", "bool"), _TIMEOUT, _AGAIN, *_TLS[1:]),
+        ("token", "user", "password", "ws_user", "ws_password", "ca_certificate"),
+    ),
+    "sms": Kind(
+        ("Text messages", "短信"), "out",
+        (_URL, Field("path"), Field("scheme", required=True), Field("sign", required=True), Field("region"), Field("test_path"), _TIMEOUT, _AGAIN),
+        ("access_key", "secret_key", "token"),
+    ),
+    "amqp": Kind(
+        ("Message broker (AMQP)", "消息代理（AMQP）"), "out",
+        (*_PEER, Field("virtual_host"), Field("exchange"), Field("tls", "bool"), Field("ca_file", "path"), _TIMEOUT, _AGAIN),
+        ("user", "password", "ca_certificate"),
     ),
     "sql": Kind(("Database, read only", "数据库（只读）"), "out", (_TIMEOUT,), ("url",)),
 }  # fmt: skip

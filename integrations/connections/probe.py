@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.errors import BpmnError, CarelaneError, ConnectorFailed
-from integrations.connections import book
+from integrations.connections import book, probes
 from integrations.connections.book import Link
 
 
@@ -110,21 +110,6 @@ def _fhir(link: Link) -> tuple[str, datetime | None]:
     return f"FHIR {statement.get('fhirVersion', '')} {(statement.get('software') or {}).get('name', '')}".strip(), _https_end(link)
 
 
-def _http(link: Link) -> tuple[str, datetime | None]:
-    from integrations import http
-
-    answer = http.request(link, "GET", str(link.address.get("test_path", "/")))
-    return f"It answers {answer.status_code}.", _https_end(link)
-
-
-def _smtp(link: Link) -> tuple[str, datetime | None]:
-    import smtplib
-
-    with smtplib.SMTP(str(link.address["host"]), int(link.address.get("port", 25)), timeout=5) as server:
-        server.noop()
-    return "It greets.", None
-
-
 def _sql(link: Link) -> tuple[str, datetime | None]:
     from sqlalchemy import create_engine, text
 
@@ -157,7 +142,6 @@ _PROBES: Mapping[str, Probe] = {
     "wechat": _wechat,
     "gateway": _gateway,
     "fhir": _fhir,
-    "http": _http,
-    "smtp": _smtp,
     "sql": _sql,
+    **probes.PROBES,
 }

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from hashlib import sha256
@@ -22,6 +25,7 @@ class Input:
     to: str = about("To", "收件人", personal=True)
     subject: str = about("Subject", "主题", personal=True)
     text: str = about("Text", "正文", personal=True)
+    reply_to: str = about("Reply to", "回复地址", default="")
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,39 @@ def send(given: Input, work: Work) -> Output:
     number = f"<{sha256(work.call.key.encode()).hexdigest()[:32]}@{link.address.get('domain', 'carelane.invalid')}>"
     try:
         mail["From"], mail["To"], mail["Subject"], mail["Message-ID"] = str(link.address["sender"]), given.to, given.subject, number
+        if given.reply_to:
+            mail["Reply-To"] = given.reply_to
     except ValueError as error:  # a line break in a header would smuggle in another one
-        raise ConnectorFailed(f"to, subject: {error}", kind="permanent") from error
+        raise ConnectorFailed("to, subject, replyTo: a header holds no line break", kind="permanent") from error
     mail.set_content(given.text)
-    sent = {"to": given.to, "subject": given.subject, "text": given.text}
+    sent = {"payload": {"to": given.to, "subject": given.subject, "text": given.text}}
     log.exchange(work.call, link, Outbound("mail", number[:120], sent, None, work.call.subject), lambda: _deliver(link, mail))
     return Output(number)
+
+
+@contextmanager
+def connected(link: Link) -> Iterator[smtplib.SMTP]:
+    """A session with the server: secured where the address says `tls` (STARTTLS) or `tls_at_once` (as on port 465), signed in where the
+    secrets have a user. The server's certificate is checked.
+    """
+    host = str(link.address["host"])
+    context = ssl.create_default_context(cafile=link.address.get("ca_file") or None, cadata=link.secrets.get("ca_certificate") or None)
+    if link.address.get("tls_at_once"):
+        server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(link.address.get("port", 465)), timeout=link.timeout, context=context)
+    else:
+        server = smtplib.SMTP(host, int(link.address.get("port", 25)), timeout=link.timeout)
+    with server:
+        if link.address.get("tls") and not link.address.get("tls_at_once"):
+            server.starttls(context=context)
+        if link.secrets.get("user"):
+            server.login(link.secrets["user"], link.secrets["password"])
+        yield server
 
 
 def _deliver(link: Link, mail: EmailMessage) -> dict[str, str]:
     sent = False
     try:
-        with smtplib.SMTP(str(link.address["host"]), int(link.address.get("port", 25)), timeout=link.timeout) as server:
-            if link.address.get("tls"):
-                server.starttls()
-            if link.secrets.get("user"):
-                server.login(link.secrets["user"], link.secrets["password"])
+        with connected(link) as server:
             sent = True
             server.send_message(mail)
     except smtplib.SMTPRecipientsRefused as error:
@@ -70,6 +91,12 @@ def _deliver(link: Link, mail: EmailMessage) -> dict[str, str]:
     except smtplib.SMTPResponseException as error:
         kind = "permanent" if error.smtp_code >= 500 else "transient"
         raise ConnectorFailed(f"{link.name} answered {error.smtp_code}", kind=kind) from error  # type: ignore[arg-type]
+    except smtplib.SMTPNotSupportedError as error:
+        raise ConnectorFailed(
+            f"{link.name}: the server offers no {'STARTTLS' if link.address.get('tls') else 'sign-in'}", kind="permanent"
+        ) from error
+    except ssl.SSLCertVerificationError as error:
+        raise ConnectorFailed(f"{link.name}: its certificate is not to be trusted: {error.verify_message}", kind="permanent") from error
     except OSError as error:
         after = "unknown" if sent and not link.idempotent else "transient"
         raise ConnectorFailed(f"{link.name}: {type(error).__name__}", kind=after) from error  # type: ignore[arg-type]

@@ -80,6 +80,43 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "quality_rule",
+        sa.Column("id", sa.String(length=40), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("changed", sa.DateTime(), nullable=False),
+        sa.Column("changed_by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "quality_score",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=60), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("warnings", sa.Integer(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("made", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "day"),
+    )
+    with op.batch_alter_table("quality_score", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quality_score_day"), ["day"], unique=False)
+
+    op.create_table(
+        "quality_value",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=60), nullable=False),
+        sa.Column("rule_id", sa.String(length=40), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "rule_id", "digest"),
+    )
+    with op.batch_alter_table("quality_value", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quality_value_at"), ["at"], unique=False)
+
+    op.create_table(
         "reconciliation_day",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("day", sa.String(length=10), nullable=False),
@@ -176,6 +213,23 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_message_action_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "quality_inspection",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=60), nullable=False),
+        sa.Column("message_id", sa.String(length=20), nullable=True),
+        sa.Column("reference", sa.String(length=120), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("records", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(["message_id"], ["message_log.id"], ondelete="SET NULL"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("message_id"),
+    )
+    with op.batch_alter_table("quality_inspection", schema=None) as batch_op:
+        batch_op.create_index("quality_inspection_day", ["day", "source"], unique=False)
+
+    op.create_table(
         "reconciliation_difference",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("day_id", sa.String(length=20), nullable=False),
@@ -223,6 +277,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("day_id", "side"),
     )
+    op.create_table(
+        "quality_finding",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("inspection_id", sa.String(length=20), nullable=False),
+        sa.Column("rule_id", sa.String(length=40), nullable=False),
+        sa.Column("source", sa.String(length=60), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("field", sa.String(length=120), nullable=False),
+        sa.Column("place", sa.String(length=200), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("severity", sa.String(length=8), nullable=False),
+        sa.ForeignKeyConstraint(["inspection_id"], ["quality_inspection.id"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("quality_finding", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_quality_finding_inspection_id"), ["inspection_id"], unique=False)
+        batch_op.create_index("quality_finding_day", ["day", "source"], unique=False)
+
     with op.batch_alter_table("connection", schema=None) as batch_op:
         batch_op.add_column(sa.Column("circuit", sa.String(length=10), server_default="closed", nullable=False))
         batch_op.add_column(sa.Column("circuit_since", sa.DateTime(), nullable=True))
@@ -356,6 +429,11 @@ def downgrade() -> None:
         batch_op.drop_column("circuit_since")
         batch_op.drop_column("circuit")
 
+    with op.batch_alter_table("quality_finding", schema=None) as batch_op:
+        batch_op.drop_index("quality_finding_day")
+        batch_op.drop_index(batch_op.f("ix_quality_finding_inspection_id"))
+
+    op.drop_table("quality_finding")
     op.drop_table("reconciliation_file")
     with op.batch_alter_table("reconciliation_difference", schema=None) as batch_op:
         batch_op.drop_index("reconciliation_difference_state")
@@ -363,6 +441,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_reconciliation_difference_instance_id"))
 
     op.drop_table("reconciliation_difference")
+    with op.batch_alter_table("quality_inspection", schema=None) as batch_op:
+        batch_op.drop_index("quality_inspection_day")
+
+    op.drop_table("quality_inspection")
     with op.batch_alter_table("message_action", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_message_action_message_id"))
 
@@ -380,6 +462,15 @@ def downgrade() -> None:
 
     op.drop_table("worklist_entry")
     op.drop_table("reconciliation_day")
+    with op.batch_alter_table("quality_value", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_quality_value_at"))
+
+    op.drop_table("quality_value")
+    with op.batch_alter_table("quality_score", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_quality_score_day"))
+
+    op.drop_table("quality_score")
+    op.drop_table("quality_rule")
     op.drop_table("mapping")
     with op.batch_alter_table("fhir_resource", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fhir_resource_instance_id"))

@@ -1,0 +1,1 @@
+"""DICOM: the modality worklist that we serve, questions to a PACS, and studies that have arrived there."""

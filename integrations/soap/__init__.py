@@ -1,0 +1,1 @@
+"""SOAP web services described by a WSDL."""
