@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from integrations.connections.tables import Connection, ConnectionChange
+from integrations.dicom.tables import WorklistEntry
 from integrations.dictionary.tables import DictionaryField, DictionaryRevision
 from integrations.mappings.tables import MappingHead, MappingVersion
-from integrations.dicom.tables import WorklistEntry
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
-from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge
+from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge, PatientReview, PatientScreening
 from integrations.payments.tables import (
     Payment,
     PaymentEntry,
@@ -16,6 +16,7 @@ from integrations.payments.tables import (
     ReconciliationDifference,
     ReconciliationFile,
 )
+from integrations.quality.tables import QualityFinding, QualityInspection, QualityRule, QualityScore, QualityValue
 from integrations.queues.tables import Appointment, QueueTicket
 
 __all__ = [
@@ -32,11 +33,19 @@ __all__ = [
     "Patient",
     "PatientIdentifier",
     "PatientMerge",
+    "PatientReview",
+    "PatientScreening",
     "Payment",
     "PaymentEntry",
+    "QualityFinding",
+    "QualityInspection",
+    "QualityRule",
+    "QualityScore",
+    "QualityValue",
     "QueueTicket",
     "ReconciliationDay",
     "ReconciliationDifference",
     "ReconciliationFile",
-    "WorkItem", "WorklistEntry",
+    "WorkItem",
+    "WorklistEntry",
 ]  # fmt: skip

@@ -20,7 +20,9 @@ class NotConvertible(CarelaneError):
     """These units cannot be converted into each other."""
 
 
-# g/mol, IUPAC atomic masses; urea nitrogen is counted as its two nitrogen atoms per molecule of urea
+# g/mol from IUPAC's abridged standard atomic weights (2021); of proteins, UniProt's mature chain. Urea nitrogen is counted as the two
+# nitrogen atoms of a molecule of urea, haemoglobin as its monomer with one iron (IFCC), iron-binding capacity as the iron it binds,
+# total 25-OH vitamin D as D3, an albumin/creatinine ratio by its creatinine.
 MOLAR_MASS: Mapping[str, float] = {
     **dict.fromkeys(("2345-7", "14749-6", "2339-0", "15074-8", "1558-6", "14771-0", "2340-8"), 180.156),  # glucose
     **dict.fromkeys(("2160-0", "14682-9", "38483-4"), 113.12),  # creatinine
@@ -35,10 +37,30 @@ MOLAR_MASS: Mapping[str, float] = {
     **dict.fromkeys(("19123-9", "2601-3"), 24.305),  # magnesium
     **dict.fromkeys(("2498-4", "14798-3"), 55.845),  # iron
     **dict.fromkeys(("2524-7", "32693-4", "2519-7", "14118-4"), 90.08),  # lactate
+    **dict.fromkeys(("9318-7", "14959-1", "32294-1"), 113.12),  # albumin/creatinine ratio in urine
+    **dict.fromkeys(("718-7", "59260-0"), 16114.5),  # haemoglobin
+    **dict.fromkeys(("1751-7", "54347-0"), 66437.0),  # albumin, UniProt P02768
+    "3034-6": 79570.0,  # transferrin, UniProt P02787 with its glycans
+    **dict.fromkeys(("2500-7", "14800-7"), 55.845),  # total iron-binding capacity
+    "5763-8": 65.38, "5631-7": 63.546, "5671-3": 207.2,  # zinc, copper, lead in blood
+    "16362-6": 17.031,  # ammonia
+    **dict.fromkeys(("2284-8", "14732-2"), 441.40),  # folate
+    **dict.fromkeys(("2132-9", "14685-2"), 1355.4),  # vitamin B12
+    **dict.fromkeys(("1989-3", "62292-8", "14635-7"), 400.65),  # 25-OH vitamin D
+    **dict.fromkeys(("3026-2", "14921-1", "3024-7", "14920-3"), 776.87),  # thyroxine, total and free
+    **dict.fromkeys(("3053-6", "14930-2", "3051-0", "14928-6"), 650.97),  # triiodothyronine, total and free
+    **dict.fromkeys(("2143-6", "14675-3"), 362.47),  # cortisol
+    **dict.fromkeys(("2986-8", "14913-8"), 288.43),  # testosterone
+    **dict.fromkeys(("2243-4", "14715-7"), 272.39),  # oestradiol
+    **dict.fromkeys(("2839-9", "14890-8"), 314.47),  # progesterone
+    **dict.fromkeys(("2731-8", "14866-8"), 9425.0),  # parathyroid hormone 1-84
+    "1986-9": 3020.3,  # C peptide
+    "4049-3": 180.17, "10535-3": 780.95, "3432-2": 236.27, "4086-5": 144.21,  # theophylline, digoxin, carbamazepine, valproate
+    "3968-5": 252.27, "3298-7": 151.16, "4024-6": 138.12,  # phenytoin, paracetamol, salicylate
 }  # fmt: skip
 
 VALENCE: Mapping[str, int] = {
-    **dict.fromkeys(("2951-2", "2947-0", "2823-3", "6298-4", "2075-0", "2069-3", "1963-8", "2028-9"), 1),  # Na, K, Cl, HCO3, CO2
+    **dict.fromkeys(("2951-2", "2947-0", "2823-3", "6298-4", "2075-0", "2069-3", "1963-8", "2028-9", "14334-7"), 1),  # Na, K, Cl, HCO3, CO2, Li
     **dict.fromkeys(("17861-6", "2000-8", "1995-0", "12180-6", "19123-9", "2601-3"), 2),  # Ca, Mg
 }  # fmt: skip
 
@@ -49,8 +71,13 @@ CLINIC_UNIT: Mapping[str, str] = {
     **dict.fromkeys(("3094-0", "14937-7", "3091-6", "22664-7", "2093-3", "14647-2", "2085-9", "14646-4", "13457-7", "2089-1"), "mmol/L"),
     **dict.fromkeys(("2571-8", "14927-8", "17861-6", "2000-8", "2777-1", "14879-1", "19123-9", "2601-3", "2951-2", "2823-3"), "mmol/L"),
     **dict.fromkeys(("2075-0", "1963-8", "2028-9", "2524-7", "32693-4"), "mmol/L"),
-    "718-7": "g/L", "1751-7": "g/L", "2885-2": "g/L", "1988-5": "mg/L", "6690-2": "10*9/L", "777-3": "10*9/L", "789-8": "10*12/L",
+    **dict.fromkeys(("3024-7", "14920-3", "3051-0", "14928-6"), "pmol/L"),
+    "4548-4": "%", "17856-6": "%", "59261-8": "%", "718-7": "g/L", "1751-7": "g/L", "2885-2": "g/L", "1988-5": "mg/L", "6690-2": "10*9/L", "777-3": "10*9/L", "789-8": "10*12/L",
 }  # fmt: skip
+
+# HbA1c: % is NGSP's scale, mmol/mol IFCC's; they are no multiples of each other (Hoelzel et al., Clin Chem 2004;50:166)
+_HBA1C = frozenset(("4548-4", "17856-6", "59261-8"))
+_NGSP_SLOPE, _NGSP_OFFSET = 0.09148, 2.152
 
 _SPELLINGS = {  # how analysers write it: how UCUM does
     "mmhg": "mm[Hg]", "℃": "Cel", "°c": "Cel", "deg c": "Cel", "°f": "[degF]", "次/分": "/min", "bpm": "/min", "iu/l": "[iU]/L",
@@ -77,6 +104,8 @@ def normalise(value: float, unit: str, to_unit: str, loinc: str | None = None) -
     if source == target:
         return float(value)
     number = float(value)
+    if {source, target} == {"%", "mmol/mol"}:
+        return _hba1c(number, target, loinc)
     if ("eq" in source) != ("eq" in target):
         number = number / _valence(loinc, unit, to_unit) if "eq" in source else number * _valence(loinc, unit, to_unit)
     try:
@@ -161,6 +190,12 @@ def _through_moles(quantity: Any, goal: Any, loinc: str | None, unit: str, to_un
     raise NotConvertible(f"{unit} and {to_unit} measure different things.")
 
 
+def _hba1c(number: float, target: str, loinc: str | None) -> float:
+    if loinc not in _HBA1C:
+        raise NotConvertible("Between % and mmol/mol only HbA1c can be converted, by its master equation.")
+    return _rounded(number * _NGSP_SLOPE + _NGSP_OFFSET if target == "%" else (number - _NGSP_OFFSET) / _NGSP_SLOPE)
+
+
 def _valence(loinc: str | None, unit: str, to_unit: str) -> int:
     if loinc is None or loinc not in VALENCE:
         raise NotConvertible(f"{unit} cannot be converted to {to_unit} without the valence of {loinc or 'the ion'}.")
@@ -186,6 +221,7 @@ def _registry() -> Any:
 def _unit(text: str) -> Any:
     from lark.exceptions import LarkError
 
+    text = re.sub(r"\{[^{}]*\}", "", text)  # an annotation ({score}, {cells}/uL) says what is counted and measures nothing
     try:
         return _registry().from_ucum(text).units if text else _registry().Unit("")
     except LarkError as error:

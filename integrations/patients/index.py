@@ -15,17 +15,19 @@ from engine import clock
 from engine.errors import BpmnError, Conflict, NotFound
 from engine.settings import Settings
 from integrations.patients import blind
-from integrations.patients.identity import IdCard, read_id_card, tidy_id, tidy_name, tidy_phone
-from integrations.patients.match import Grade, compare
+from integrations.patients.identity import IdCard, read_id_card, sound, tidy_card, tidy_id, tidy_name, tidy_phone
+from integrations.patients.match import Grade, Part, compare
 from integrations.patients.tables import Patient, PatientIdentifier, PatientMerge
 
-_SEARCHED: Mapping[str, tuple[str, Callable[[str], str]]] = {  # our field: (system of the blind index, how to tidy)
-    "idCard": ("id_card", tidy_id),
-    "medicalCard": ("medical_card", tidy_id),
-    "phone": ("phone", tidy_phone),
-    "name": ("name", tidy_name),
-    "birthDate": ("birth_date", str),
-}
+_SEARCHED: tuple[tuple[str, str, Callable[[str], str]], ...] = (  # our field, system of the blind index, how to tidy
+    ("idCard", "id_card", tidy_card),
+    ("medicalCard", "medical_card", tidy_id),
+    ("phone", "phone", tidy_phone),
+    ("name", "name", tidy_name),
+    ("name", "name_sound", sound),
+    ("birthDate", "birth_date", str),
+)
+SYSTEMS = frozenset(system for _, system, _ in _SEARCHED)
 CANDIDATES = 20
 _ORDER: tuple[Grade, ...] = ("certain", "probable", "possible", "certainly-not")
 
@@ -38,6 +40,7 @@ class Candidate:
     score: float
     grade: Grade
     why: str
+    parts: tuple[Part, ...] = ()
 
 
 def save(session: Session, settings: Settings, values: Mapping[str, Any], patient_id: str | None = None) -> Patient:
@@ -63,20 +66,19 @@ def save(session: Session, settings: Settings, values: Mapping[str, Any], patien
 
 def find(session: Session, settings: Settings, asked: Mapping[str, Any]) -> list[Candidate]:
     """Patients that may be the one asked for, best first; those that certainly are not are left out."""
-    key = blind.key(settings)
-    wanted = [(system, blind.digest(key, system, tidy(str(asked[field])))) for field, (system, tidy) in _SEARCHED.items() if asked.get(field)]
+    wanted = _digests(settings, asked)
     if not wanted:
         return []
     hits = select(PatientIdentifier.patient_id).where(tuple_(PatientIdentifier.system, PatientIdentifier.digest).in_(wanted))
     rows = session.scalars(select(Patient).where(Patient.id.in_(hits), Patient.merged_into.is_(None))).all()
     verdicts = [(row, compare(asked, row.body)) for row in rows]
-    found = [Candidate(row, v.score, v.grade, v.why) for row, v in verdicts if v.grade != "certainly-not"]
+    found = [Candidate(row, v.score, v.grade, v.why, v.parts) for row, v in verdicts if v.grade != "certainly-not"]
     return sorted(found, key=lambda c: (_ORDER.index(c.grade), -c.score))[:CANDIDATES]
 
 
 def by_identifier(session: Session, settings: Settings, system: str, value: str) -> Patient | None:
     """The one patient with that identifier; None when there is none, or more than one."""
-    wanted = blind.digest(blind.key(settings), system, tidy_id(value))
+    wanted = blind.digest(blind.key(settings), system, tidy_card(value) if system == "id_card" else tidy_id(value))
     hits = select(PatientIdentifier.patient_id).where(PatientIdentifier.system == system, PatientIdentifier.digest == wanted)
     rows = session.scalars(select(Patient).where(Patient.id.in_(hits)).limit(3)).all()
     kept = {row.merged_into or row.id for row in rows}
@@ -122,7 +124,7 @@ def merge(session: Session, keep: str, lose: str, *, why: str, by: str) -> Patie
     return made
 
 
-def unmerge(session: Session, merge_id: str, *, by: str) -> PatientMerge:
+def unmerge(session: Session, merge_id: str, *, by: str, why: str = "") -> PatientMerge:
     """Takes a merge back: the record stands on its own again."""
     done = session.get(PatientMerge, merge_id)
     if done is None:
@@ -130,24 +132,14 @@ def unmerge(session: Session, merge_id: str, *, by: str) -> PatientMerge:
     if done.undone is not None:
         raise Conflict("This merge was already taken back.")
     get(session, done.merged_id).merged_into = None
-    done.undone, done.undone_by = clock.now(), by
+    done.undone, done.undone_by, done.undone_why = clock.now(), by, why
     session.flush()
     return done
 
 
-def duplicates(session: Session, settings: Settings, limit: int = 50) -> list[tuple[Patient, Candidate]]:
-    """Pairs of records that may be one person, for review; newest records first."""
-    pairs: list[tuple[Patient, Candidate]] = []
-    seen: set[frozenset[str]] = set()
-    for row in session.scalars(select(Patient).where(Patient.merged_into.is_(None)).order_by(Patient.created.desc()).limit(500)):
-        for other in find(session, settings, row.body):
-            pair = frozenset((row.id, other.patient.id))
-            if len(pair) == 2 and pair not in seen and other.grade in ("certain", "probable"):
-                seen.add(pair)
-                pairs.append((row, other))
-        if len(pairs) >= limit:
-            break
-    return pairs
+def reindex(session: Session, settings: Settings, row: Patient) -> None:
+    """Renews what a patient is found by; for records from before a way of searching was added."""
+    _index(session, settings, row)
 
 
 def id_card_problem(settings: Settings, text: str | None) -> str | None:
@@ -196,15 +188,16 @@ def _record_number(session: Session, settings: Settings) -> str:
     return f"{year}-{int(last.split('-')[1]) + 1 if last else 1:06d}"
 
 
-def _index(session: Session, settings: Settings, row: Patient) -> None:
+def _digests(settings: Settings, body: Mapping[str, Any]) -> list[tuple[str, str]]:
     key = blind.key(settings)
-    wanted = {
-        (system, blind.digest(key, system, tidy(str(row.body[field])))) for field, (system, tidy) in _SEARCHED.items() if row.body.get(field)
-    }
-    systems = {system for system, _ in _SEARCHED.values()}
+    return [(system, blind.digest(key, system, tidy(str(body[field])))) for field, system, tidy in _SEARCHED if body.get(field)]
+
+
+def _index(session: Session, settings: Settings, row: Patient) -> None:
+    wanted = set(_digests(settings, row.body))
     present_rows = session.scalars(select(PatientIdentifier).where(PatientIdentifier.patient_id == row.id)).all()
     for old in present_rows:
-        if old.system in systems and (old.system, old.digest) not in wanted:
+        if old.system in SYSTEMS and (old.system, old.digest) not in wanted:
             session.delete(old)
     for system, hashed in wanted - {(old.system, old.digest) for old in present_rows}:
         session.add(PatientIdentifier(patient_id=row.id, system=system, digest=hashed))

@@ -7,12 +7,12 @@ u for two people. The m and u below are estimates for a Chinese outpatient clini
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from math import log2
 from typing import Any, Literal
 
-from integrations.patients.identity import tidy_id, tidy_name, tidy_phone
+from integrations.patients.identity import sound, tidy_card, tidy_id, tidy_name, tidy_phone
 
 Grade = Literal["certain", "probable", "possible", "certainly-not"]  # FHIR match-grade
 
@@ -51,12 +51,22 @@ _LABELS = {"idCard": "ID card", "medicalCard": "medical card", "name": "name", "
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """What one field says: same, near or differ, and its weight in bits."""
+
+    field: str
+    outcome: str
+    bits: float
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict:
-    """A score in bits, its grade, and the reasons in words."""
+    """A score in bits, its grade, the reasons in words and field by field."""
 
     score: float
     grade: Grade
     why: str
+    parts: tuple[Part, ...] = field(default=())
 
 
 def compare(asked: Mapping[str, Any], known: Mapping[str, Any]) -> Verdict:
@@ -77,7 +87,8 @@ def compare(asked: Mapping[str, Any], known: Mapping[str, Any]) -> Verdict:
         grade = "probable" if score >= PROBABLE else "possible" if score >= POSSIBLE else "certainly-not"
     if grade == "probable" and found.get("idCard") == "differ":
         grade = "possible"  # two valid cards are two people until someone has looked
-    return Verdict(round(score, 1), grade, _why(found))
+    parts = tuple(Part(name, outcome, round(_weight(name, outcome), 1)) for name, outcome in found.items())
+    return Verdict(round(score, 1), grade, _why(found), parts)
 
 
 def _weight(field: str, outcome: str) -> float:
@@ -109,6 +120,11 @@ def _one_off(left: str, right: str) -> bool:
 
 
 def _names_near(left: str, right: str) -> bool:
+    if sound(left) == sound(right):  # 晓 for 小, or the passport's Latin letters
+        return True
+    short, long = sorted((left, right), key=len)
+    if len(short) >= 3 and len(long) >= 5 and not long.isascii() and long.startswith(short):
+        return True  # 阿依古丽 for 阿依古丽·买买提: the father's name is often left out
     if max(len(left), len(right)) <= 3:  # Chinese: the same surname and one other character, or the order mixed up
         return sorted(left) == sorted(right) or (len(left) == len(right) == 3 and left[0] == right[0] and _one_off(left, right))
     return SequenceMatcher(None, left, right).ratio() >= 0.85
@@ -120,7 +136,7 @@ def _dates_near(left: str, right: str) -> bool:
 
 
 _TIDY: Mapping[str, Callable[[str], str]] = {
-    "idCard": tidy_id, "medicalCard": tidy_id, "name": tidy_name, "phone": tidy_phone,
+    "idCard": tidy_card, "medicalCard": tidy_id, "name": tidy_name, "phone": tidy_phone,
 }  # fmt: skip
 _NEAR: Mapping[str, Callable[[str, str], bool]] = {"idCard": _one_off, "name": _names_near, "birthDate": _dates_near}
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine.errors import BpmnError, Conflict, ConnectorFailed
 from engine.execution.connectors import Call, get
 from engine.settings import Settings
-from integrations.patients import index
+from integrations.patients import index, review
 from integrations.patients.identity import IdCard, check_character, read_id_card, tidy_name, tidy_phone
 from integrations.patients.match import compare
 from integrations.patients.tables import PatientIdentifier
@@ -141,7 +141,8 @@ def test_two_records_of_one_person_are_for_a_person_to_decide(wang: str, session
     found = call("patient.search", "s", idCard=WANG["idCard"])
     assert (found["match"], found["patientId"], len(found["candidates"])) == ("probable", None, 2)
     with sessions() as session:
-        assert len(index.duplicates(session, settings)) == 1
+        assert review.screen(session, settings) == 2
+        assert [pair.review.grade for pair in review.pairs(session)] == ["certain"]
 
 
 @pytest.mark.parametrize(
