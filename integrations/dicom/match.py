@@ -16,7 +16,7 @@ _LITERAL = ("UI", "DA", "TM", "DT", "IS", "DS", "US", "UL", "SS", "SL", "FL", "F
 
 def fits(query: Dataset, found: Dataset) -> bool:
     """Whether every key of the query that has a value is matched."""
-    return all(_fits(key, found.get(key.tag)) for key in query if key.tag != _CHARSET and not key.tag.is_group_length)
+    return all(_fits(key, found.get(key.tag)) for key in query if key.tag != _CHARSET and key.tag.element != 0)
 
 
 def answer(query: Dataset, found: Dataset) -> Dataset:
@@ -25,7 +25,7 @@ def answer(query: Dataset, found: Dataset) -> Dataset:
     if _CHARSET in found:
         made[_CHARSET] = found[_CHARSET]
     for key in query:
-        if key.tag == _CHARSET or key.tag.is_group_length:
+        if key.tag == _CHARSET or key.tag.element == 0:
             continue
         value = found.get(key.tag)
         if value is None:
