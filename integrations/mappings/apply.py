@@ -71,4 +71,4 @@ def _one(expression: str, record: Any, tables: Mapping[str, Any], fields: Mappin
         return None, [Problem(book.place(expression, error.at).rstrip(": "), "failed", error.message)]
     notes = [Problem(note["place"], note["rule"], note["given"]) for note in found.notes]
     value, problems = conform(found.value, fields)
-    return (value or None), [*notes, *problems]
+    return value, [*notes, *problems]

@@ -50,13 +50,13 @@ class _Wrong(Exception):
         self.rule, self.detail = rule, str(detail)[:200]
 
 
-def conform(value: Any, fields: Mapping[str, Field]) -> tuple[dict[str, Any], list[Problem]]:
+def conform(value: Any, fields: Mapping[str, Field]) -> tuple[dict[str, Any] | None, list[Problem]]:
     """The record with each field of the dictionary made what its type says; a value that cannot be is left out and named.
 
-    A quantity {value, unit, code?} becomes the number in the dictionary's unit; `code` is the LOINC that a molar mass needs.
+    None when it is no object. A quantity {value, unit, code?} becomes the number in the dictionary's unit; `code` is the LOINC that a molar mass needs.
     """
     if not isinstance(value, Mapping):
-        return {}, [Problem("", "not_object", "nothing" if value is None else "a list" if isinstance(value, list) else repr(value)[:60])]
+        return None, [Problem("", "not_object", "nothing" if value is None else "a list" if isinstance(value, list) else repr(value)[:60])]
     made: dict[str, Any] = {}
     found: list[Problem] = []
     for key, given in value.items():
