@@ -57,13 +57,13 @@ def wechat(content: bytes) -> list[Line]:
 
 
 def _wechat_line(row: dict[str, str], number: int) -> Iterator[Line]:
-    at, fee = _time(row["交易时间"], number), _fen(row.get("手续费", "0"), number)
+    at, fee = moment(row["交易时间"], number), fen(row.get("手续费", "0"), number)
     if row["交易状态"] in ("REFUND", "REVOKED"):
         amount = row.get("申请退款金额") or row.get("退款金额", "0")
-        yield Line("refund", row["商户退款单号"] or row["商户订单号"], abs(_fen(amount, number)), at, fee, row.get("微信退款单号", ""))
+        yield Line("refund", row["商户退款单号"] or row["商户订单号"], abs(fen(amount, number)), at, fee, row.get("微信退款单号", ""))
     elif row["交易状态"] == "SUCCESS":
         amount = row.get("订单金额") or row.get("应结订单金额") or row.get("总金额", "0")
-        yield Line("pay", row["商户订单号"], _fen(amount, number), at, fee, row.get("微信订单号", ""))
+        yield Line("pay", row["商户订单号"], fen(amount, number), at, fee, row.get("微信订单号", ""))
 
 
 def alipay(content: bytes) -> list[Line]:
@@ -83,8 +83,8 @@ def _alipay_lines(lines: list[str], first: int) -> Iterator[Line]:
         if not cells or cells[0].startswith("#"):
             return
         row = dict(zip(header, (cell.strip() for cell in cells), strict=False))
-        amount, fee = _fen(row["订单金额（元）"], number), _fen(row.get("服务费（元）", "0"), number)
-        at = _time(row["完成时间"] or row["创建时间"], number)
+        amount, fee = fen(row["订单金额（元）"], number), fen(row.get("服务费（元）", "0"), number)
+        at = moment(row["完成时间"] or row["创建时间"], number)
         if row["业务类型"] == "退款" or amount < 0:
             yield Line("refund", row["退款批次号/请求号"] or row["商户订单号"], abs(amount), at, fee, row["支付宝交易号"])
         else:
@@ -104,7 +104,7 @@ def _unzipped(content: bytes) -> Iterable[str]:
             yield archive.read(member).decode("gb18030")
 
 
-def _fen(text: str, line: int) -> int:
+def fen(text: str, line: int) -> int:
     """Yuan as text to fen; refuses what is no whole number of fen."""
     try:
         fen = Decimal(text.replace(",", "") or "0") * 100
@@ -115,7 +115,7 @@ def _fen(text: str, line: int) -> int:
     return int(fen)
 
 
-def _time(text: str, line: int) -> datetime:
+def moment(text: str, line: int) -> datetime:
     """Beijing time, as both providers write it."""
     try:
         return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=BEIJING).astimezone(UTC)

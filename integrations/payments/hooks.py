@@ -128,6 +128,7 @@ def _take(session: Session, link: Link, notice_id: str, event: str, trade_no: st
         _unplaced(session, row, "unknown_order", f"We opened no payment {trade_no}")
         return
     row.instance_id, row.patient_id = payment.instance_id, payment.patient_id
+    faults.point("hook.recorded")
     if event.startswith("REFUND"):
         _refund(session, row, payment, content)
         return
