@@ -5,6 +5,7 @@ from __future__ import annotations
 from integrations.connections.tables import Connection, ConnectionChange
 from integrations.dicom.tables import WorklistEntry
 from integrations.dictionary.tables import DictionaryField, DictionaryRevision
+from integrations.fhir.tables import FhirResource, FhirToken
 from integrations.mappings.tables import MappingHead, MappingVersion
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
@@ -26,6 +27,8 @@ __all__ = [
     "ConnectionChange",
     "DictionaryField",
     "DictionaryRevision",
+    "FhirResource",
+    "FhirToken",
     "MappingHead",
     "MappingVersion",
     "MessageAction",

@@ -10,6 +10,7 @@ from engine.errors import BpmnError, ConnectorFailed
 from integrations import http
 from integrations.connections.book import Link
 from integrations.fhir import codes
+from integrations.fhir.refusal import words
 
 MEDIA = "application/fhir+json"
 
@@ -34,17 +35,10 @@ def ask(
     except ValueError:
         body = {}
     if answer.status_code in (409, 412, 422):
-        raise BpmnError("FAR_END_REFUSED", f"{link.name} refused: {outcome(body)}", {"refusal": outcome(body)})
+        raise BpmnError("FAR_END_REFUSED", f"{link.name} refused: {words(body)}", {"refusal": words(body)})
     if answer.status_code >= 400:
-        raise ConnectorFailed(f"{link.name} answered {answer.status_code}: {outcome(body)}", kind="permanent")
+        raise ConnectorFailed(f"{link.name} answered {answer.status_code}: {words(body)}", kind="permanent")
     return body
-
-
-def outcome(body: Mapping[str, Any]) -> str:
-    """An OperationOutcome in words."""
-    issues = body.get("issue") or ()
-    said = [str(i.get("diagnostics") or (i.get("details") or {}).get("text") or i.get("code", "")) for i in issues]
-    return "; ".join(text for text in said if text) or "no reason given"
 
 
 def created(answer: Mapping[str, Any], kind: str) -> str:

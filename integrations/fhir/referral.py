@@ -7,10 +7,9 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from engine import clock
+from integrations.fhir.identifiers import CALL, RECORD, value_of
+from integrations.fhir.identifiers import REFERRAL as IDENTIFIER
 
-IDENTIFIER = "urn:carelane:referral"
-RECORD = "urn:carelane:mrn"
-CALL = "urn:carelane:call"
 _PRIORITY = {"routine": "routine", "urgent": "urgent", "emergency": "stat", "stat": "stat", "asap": "asap"}
 
 # Task.status → what the waiting process is told; the rest is only noted
@@ -59,10 +58,7 @@ def answer(referral_id: str, task_id: str, text: str, key: str) -> dict[str, Any
 
 def referral_id(task: Mapping[str, Any]) -> str:
     """Our number of the referral that a task is about; empty when it names none."""
-    for identifier in task.get("identifier") or ():
-        if identifier.get("system") == IDENTIFIER:
-            return str(identifier.get("value", ""))
-    return ""
+    return value_of(task.get("identifier"), IDENTIFIER)
 
 
 def news(task: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 from werkzeug.wrappers import Request
 
-from integrations.fhir.inbound import outcome
 from integrations.fhir.referral import CALL, IDENTIFIER
+from integrations.fhir.refusal import Issue, outcome
 from integrations.hl7.write import control_id
 from integrations.simulators.desk import Desk, Item
 from integrations.simulators.ports import Keys
@@ -70,10 +70,10 @@ class PartnerEnd:
 
     def _transaction(self, request: Request) -> Answer:
         if not self._trusted(request):
-            return 401, outcome("login", "the token is not known")
+            return 401, outcome([Issue("login", "the token is not known")])
         entries = {entry["resource"]["resourceType"]: entry["resource"] for entry in body_of(request).get("entry", ())}
         if set(entries) != {"Patient", "ServiceRequest", "Task"}:
-            return 422, outcome("required", "a referral is a Patient, a ServiceRequest and a Task")
+            return 422, outcome([Issue("required", "a referral is a Patient, a ServiceRequest and a Task")])
         number = next(i["value"] for i in entries["Task"]["identifier"] if i["system"] == IDENTIFIER)
         ids = self._desk.once(f"partner|{number}", lambda: self._create(number, entries))
         locations = [{"response": {"status": "201 Created", "location": f"{kind}/{id_}/_history/1"}} for kind, id_ in ids.items()]
@@ -93,7 +93,7 @@ class PartnerEnd:
 
     def _communication(self, request: Request) -> Answer:
         if not self._trusted(request):
-            return 401, outcome("login", "the token is not known")
+            return 401, outcome([Issue("login", "the token is not known")])
         body = body_of(request)
         key = next(i["value"] for i in body["identifier"] if i["system"] == CALL)
         text = body["payload"][0]["contentString"]

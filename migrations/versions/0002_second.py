@@ -213,6 +213,16 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_message_action_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "patient_screening",
+        sa.Column("patient_id", sa.String(length=20), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["patient_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("patient_id"),
+    )
+    op.create_table(
         "quality_inspection",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("source", sa.String(length=60), nullable=False),
@@ -277,6 +287,60 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("day_id", "side"),
     )
+    op.create_table(
+        "migration_batch",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("process_id", sa.String(length=200), nullable=False),
+        sa.Column("from_version", sa.Integer(), nullable=False),
+        sa.Column("target_id", sa.String(length=20), nullable=False),
+        sa.Column("to_version", sa.Integer(), nullable=False),
+        sa.Column("mapping", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(length=100), nullable=False),
+        sa.Column("created", sa.DateTime(), nullable=False),
+        sa.Column("ended", sa.DateTime(), nullable=True),
+        sa.Column("todo", sa.JSON(), nullable=False),
+        sa.Column("moved", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.JSON(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["target_id"],
+            ["definition.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "patient_review",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("first_id", sa.String(length=20), nullable=False),
+        sa.Column("second_id", sa.String(length=20), nullable=False),
+        sa.Column("grade", sa.String(length=16), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("found", sa.DateTime(), nullable=False),
+        sa.Column("decided", sa.DateTime(), nullable=True),
+        sa.Column("decided_by", sa.String(length=100), nullable=True),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("merge_id", sa.String(length=20), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["first_id"],
+            ["patient.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["merge_id"],
+            ["patient_merge.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["second_id"],
+            ["patient.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("first_id", "second_id"),
+    )
+    with op.batch_alter_table("patient_review", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_patient_review_first_id"), ["first_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_patient_review_second_id"), ["second_id"], unique=False)
+        batch_op.create_index("patient_review_state", ["state", "score"], unique=False)
+
     op.create_table(
         "quality_finding",
         sa.Column("id", sa.String(length=20), nullable=False),
@@ -347,6 +411,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_message_log_origin_id"), ["origin_id"], unique=False)
         batch_op.create_index("message_log_call", ["call_key"], unique=False)
 
+    with op.batch_alter_table("patient_merge", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("undone_why", sa.Text(), nullable=True))
+
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.add_column(sa.Column("shared", sa.Boolean(), server_default=sa.text("0"), nullable=False))
         batch_op.add_column(sa.Column("urgency", sa.String(length=20), server_default="", nullable=False))
@@ -398,6 +465,9 @@ def downgrade() -> None:
         batch_op.drop_column("urgency")
         batch_op.drop_column("shared")
 
+    with op.batch_alter_table("patient_merge", schema=None) as batch_op:
+        batch_op.drop_column("undone_why")
+
     with op.batch_alter_table("message_log", schema=None) as batch_op:
         batch_op.drop_index("message_log_call")
         batch_op.drop_index(batch_op.f("ix_message_log_origin_id"))
@@ -434,6 +504,13 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_quality_finding_inspection_id"))
 
     op.drop_table("quality_finding")
+    with op.batch_alter_table("patient_review", schema=None) as batch_op:
+        batch_op.drop_index("patient_review_state")
+        batch_op.drop_index(batch_op.f("ix_patient_review_second_id"))
+        batch_op.drop_index(batch_op.f("ix_patient_review_first_id"))
+
+    op.drop_table("patient_review")
+    op.drop_table("migration_batch")
     op.drop_table("reconciliation_file")
     with op.batch_alter_table("reconciliation_difference", schema=None) as batch_op:
         batch_op.drop_index("reconciliation_difference_state")
@@ -445,6 +522,7 @@ def downgrade() -> None:
         batch_op.drop_index("quality_inspection_day")
 
     op.drop_table("quality_inspection")
+    op.drop_table("patient_screening")
     with op.batch_alter_table("message_action", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_message_action_message_id"))
 

@@ -27,7 +27,7 @@ def update(world: World, **changes: Any) -> tuple[int, dict[str, Any]]:
     """The partner's task with changes, put to our endpoint."""
     (item,) = world.desk.of("partner")
     with world.sessions() as session:
-        answer = inbound.update_task(session, {**item.data["task"], **changes})
+        answer = inbound.update_task(session, {k: v for k, v in {**item.data["task"], **changes}.items() if v is not None})
         session.commit()
     return answer
 
@@ -57,7 +57,7 @@ def test_the_partner_gets_patient_request_and_task(world: World, referred: dict[
     ],
 )
 def test_each_state_of_the_task_is_told_in_the_processes_words(world: World, referred: dict[str, Any], status: str, word: str) -> None:
-    assert update(world, status=status, statusReason={"text": "因为"})[0] == 200
+    assert update(world, status=status, statusReason={"text": "因为"})[0] == 201
     (payload,) = told(world)
     assert (payload["status"], payload["reason"], payload["referralId"]) == (word, "因为", "REF-1")
 
@@ -75,18 +75,19 @@ def test_the_same_news_twice_is_told_once_and_the_same_words_later_again(world: 
 
 
 def test_what_is_under_way_is_not_news(world: World, referred: dict[str, Any]) -> None:
-    assert update(world, status="received")[0] == 200
+    assert update(world, status="received")[0] == 201
     assert told(world) == []
 
 
 def test_a_code_that_fhir_does_not_know_is_refused_with_the_reason(world: World, referred: dict[str, Any]) -> None:
     status, body = update(world, status="approved")
     assert status == 422
-    assert "Task.status: 'approved' is not one of" in body["issue"][0]["diagnostics"]
+    assert body["issue"][0]["expression"] == ["Task.status"]
+    assert "'approved' is not one of" in body["issue"][0]["diagnostics"]
 
 
 def test_a_task_of_no_referral_of_ours_is_kept_and_listed(world: World, referred: dict[str, Any]) -> None:
-    assert update(world, identifier=[], status="accepted")[0] == 200
+    assert update(world, identifier=None, status="accepted")[0] == 201
     with world.sessions() as session:
         assert [item.reason for item, _ in worklist.open_items(session)] == ["unknown_order"]
 
@@ -115,7 +116,7 @@ def test_a_deadline_that_is_no_time_is_named(world: World) -> None:
 
 def test_codes_are_checked_inside_bundles_too() -> None:
     made = referral.bundle({"referral_id": "R", "deadline": None, **REFERRAL}, {"name": "a", "sex": "zz"}, "1")
-    assert codes.problems(made) == ["Patient.gender: 'zz' is not one of male, female, other, unknown"]
+    assert codes.problems(made) == ["Bundle.entry[0].resource.gender: 'zz' is not one of male, female, other, unknown"]
     assert codes.problems({"resourceType": "Task", "status": "requested"}) == ["Task.intent: is required"]
     assert codes.problems({}) == ["resourceType: is missing"]
 

@@ -20,7 +20,7 @@ from web.access import TOKEN
 from web.api.tables import ApiToken
 from web.db import db
 
-SCOPES = ("instances:read", "instances:write", "tasks:read", "tasks:write", "messages:write")
+SCOPES = ("instances:read", "instances:write", "tasks:read", "tasks:write", "messages:write", "fhir:read", "fhir:write")
 PREFIX = "cl_"  # lets secret scanners recognise a leaked token
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -42,7 +42,7 @@ def needs(scope: str) -> Callable[[View], View]:
     def guard(view: View) -> View:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Any:
-            row = _bearer()
+            row = bearer()
             if row is None:
                 raise Unauthorized("Send a token: Authorization: Bearer …", www_authenticate=None)
             if scope not in row.scopes:
@@ -61,7 +61,8 @@ def actor() -> str:
     return f"api:{g.api_token.name}"
 
 
-def _bearer() -> ApiToken | None:
+def bearer() -> ApiToken | None:
+    """The live token of this request, if it carries one."""
     kind, _, text = request.headers.get("Authorization", "").partition(" ")
     if kind.lower() != "bearer" or not text:
         return None

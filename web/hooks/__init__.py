@@ -1,1 +1,1 @@
-"""Where other systems call us: signed webhooks and FHIR."""
+"""Where other systems call us: signed webhooks."""
