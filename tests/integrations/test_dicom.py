@@ -19,8 +19,12 @@ from requests import Session as Requests
 from requests.auth import HTTPBasicAuth
 from sqlalchemy import select
 
+from engine.db import write_lock
 from engine.errors import ConnectorFailed
-from engine.execution.tables import Message
+from engine.execution import instances, tasks
+from engine.execution.tables import Message, Task
+from engine.execution.worker import Worker
+from engine.models import deploy
 from integrations.connections import book, probe
 from integrations.dicom import arrivals, match, worklist
 from integrations.dicom.listener import Listener
@@ -407,3 +411,50 @@ def test_wildcards_and_ranges() -> None:
     assert match.fits(one(PatientID="P[1]"), one(PatientID="P[1]"))
     assert not match.fits(one(PatientID="P[1]"), one(PatientID="P1"))
     assert not match.fits(one(StudyInstanceUID="1.2.3"), one(StudyInstanceUID="1.2"))
+
+
+# ── the examination, end to end ──────────────────────────────────────────────────────────────────────────────────────────
+
+EXAM = Path(__file__).parents[2] / "processes" / "exam"
+
+
+def exam_without_ris() -> dict[str, bytes]:
+    """The shipped process, in a clinic that has a PACS and no RIS: one task names another connector, with the same inputs."""
+    diagram = (EXAM / "to-be.bpmn").read_text()
+    assert diagram.count('type="hl7.omi_o23"') == 1
+    rest = {path.name: path.read_bytes() for kind in ("decisions", "forms") for path in (EXAM / kind).iterdir()}
+    return {"to-be.bpmn": diagram.replace('type="hl7.omi_o23"', 'type="dicom.worklist"').encode(), **rest}
+
+
+def do(world: World, instance_id: str, element: str, values: dict[str, Any]) -> None:
+    with world.sessions() as session:
+        write_lock(session)
+        task = session.scalars(select(Task).filter_by(instance_id=instance_id, element_id=element, state="open")).one()
+        tasks.complete(session, task.id, values, user="test")
+        session.commit()
+
+
+def test_an_examination_runs_over_worklist_modality_and_pacs(archive: World, pacs: Orthanc) -> None:
+    with archive.sessions() as session:
+        write_lock(session)
+        deploy.deploy(session, exam_without_ris(), by="test")
+        start = {"patientId": archive.patient_id, "patientName": "王小明", "visitNumber": "PACS-V1", "department": "surgery", "acuity": 3}
+        visit = instances.start(session, "exam", start, version_tag="to-be").id
+        session.commit()
+    worker = Worker(archive.sessions, archive.settings)
+    consult = {"chiefComplaint": "咳嗽", "history": "3 天", "findings": "湿啰音", "labTests": [], "imagingStudy": "chest_xray"}
+    do(archive, visit, "Task_Consult", consult)
+    while worker.run_once():
+        pass
+    (entry,) = ask(port_of(archive), asked(PatientName="王^小明"))
+    do(archive, visit, "Task_PerformImaging", {"identityChecked": True, "imagingNote": ""})
+    store(pacs, image(entry))
+    assert [look(archive), look(archive)] == [0, 1]
+    while worker.run_once():
+        pass
+    with archive.sessions() as session:
+        values = instances.variables(session, visit)
+        waiting = session.scalars(select(Task.element_id).filter_by(instance_id=visit, state="open")).all()
+        logged = {row.kind: row.instance_id for row in session.scalars(select(MessageLog))}
+    assert (values["imagingStatus"], values["visitImaging"], list(waiting)) == ("available", ["chest_xray"], ["Task_Review"])
+    assert logged == {"dicom.worklist": visit, "dicom.study": visit}
