@@ -20,6 +20,7 @@ from engine.execution.dmn import read as read_decisions
 from engine.execution.effects import Closed, Effect, JobOpened, Recorded, Subscribed, TaskOpened, TimerSet
 from engine.execution.run import Run
 from engine.execution.stub import stub_process
+from engine.models import files as kinds
 from engine.models.elements import CalledElement, ProcessModel
 from engine.models.read import read
 
@@ -56,11 +57,11 @@ class Library:
     def __post_init__(self) -> None:
         self.models: dict[str, ProcessModel] = {}
         for name, content in self.files.items():
-            if name.endswith((".bpmn", ".xml")) and b"DecisionTable" not in content:
+            if kinds.kind_of(name, content) == "process":
                 for model in read(content, name):
                     self.models[f"{model.id}@{name}"] = model
-        self.decisions = [read_decisions(content) for name, content in self.files.items() if name.endswith(".dmn")]
-        self.forms = [forms.load(content) for name, content in self.files.items() if name.endswith((".form", ".json"))]
+        self.decisions = [read_decisions(content, name) for name, content in self.files.items() if kinds.kind_of(name, content) == "decision"]
+        self.forms = [_form(content, name) for name, content in self.files.items() if kinds.kind_of(name, content) == "form"]
         self._compiled: dict[str, Compiled] = {}
 
     def now(self) -> datetime:
@@ -101,6 +102,14 @@ class Library:
     def form(self, form_id: str | None) -> forms.Form | None:
         """A form of these files."""
         return next((form for form in self.forms if form.id == form_id), None)
+
+
+def _form(content: bytes, file: str) -> forms.Form:
+    try:
+        return forms.load(content)
+    except forms.FormInvalid as error:
+        problems = [Problem(f"form-{p.rule}", f"{p.path}: {p.message}", p.fix, p.component or None, "form", file=file) for p in error.problems]
+        raise InvalidModel(problems) from error
 
 
 class Player:
@@ -342,6 +351,6 @@ def expand(paths: Sequence[str]) -> dict[str, bytes]:
 
     found: dict[str, bytes] = {}
     for path in map(Path, paths):
-        files = sorted(p for p in path.rglob("*") if p.suffix in (".bpmn", ".dmn", ".form")) if path.is_dir() else [path]
+        files = sorted(p for p in path.rglob("*") if p.suffix in (*kinds.SUFFIXES, ".xml")) if path.is_dir() else [path]
         found.update((str(file), file.read_bytes()) for file in files)
     return found

@@ -35,6 +35,10 @@ def check(
     problems: list[Problem] = []
     for file, content in files.items():
         problems += _take(bundle, file, content, {"decision": decisions, "form": forms})
+    if not any(kinds.kind_of(file, content) for file, content in files.items()):
+        problems.append(
+            Problem("nothing-to-deploy", "There is no diagram, decision or form.", "Give at least one.", file=next(iter(files), None))
+        )
     for file, content in (context or {}).items():
         _look_at(bundle, file, content)
     return _tidy(problems + run(bundle))

@@ -77,7 +77,8 @@ def document(xml: bytes, file: str = "") -> Document:
     """The same as `read`, together with the tree and the assumptions that were made."""
     root = parse(xml, file)
     if namespace_of(root) != BPMN or name_of(root) != "definitions":
-        raise refused(file, "not-bpmn", "The file is not a BPMN 2.0 model.", "Export it as BPMN 2.0 XML.")
+        what = f"{name_of(root)} in the namespace {namespace_of(root) or '(none)'}"
+        raise refused(file, "not-bpmn", f"The file is not a BPMN 2.0 model: it begins with {what}.", f"Export it as BPMN 2.0 XML ({BPMN}).")
     result = Document(file, root)
     reader = _Reader(result)
     for node in bpmn_children(root):

@@ -27,13 +27,18 @@ def parse(xml: bytes, file: str = "") -> Node:
         raise refused(file, "xml-size", "The file is larger than 2 MB.", "Split the model into several files.")
     if any("<!DOCTYPE".encode(code) in xml for code in ("ascii", "utf-16-le", "utf-16-be")):
         raise refused(file, "xml-doctype", "The file has a DOCTYPE, which could smuggle in other files.", "Remove the DOCTYPE.")
+    if not xml.strip():
+        raise refused(file, "xml", "The file is empty.", "Export it again from the modeller.")
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
     try:
         root = etree.fromstring(xml, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise refused(file, "xml", f"The file is not well-formed XML: {error}.", "Export it again from the modeller.") from error
+        wrong_bytes = "encod" in str(error).lower() or "bytes" in str(error).lower()
+        fix = "Save it in the encoding that its first line names, best UTF-8." if wrong_bytes else "Export it again from the modeller."
+        what = str(error).removesuffix(f" (<string>, line {getattr(error, 'lineno', 0)})")
+        raise refused(file, "xml", f"The file is not well-formed XML: {what}.", fix) from error
     if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         raise refused(file, "xml-doctype", "The file has a DOCTYPE, which could smuggle in other files.", "Remove the DOCTYPE.")
     return root

@@ -81,3 +81,72 @@ def test_deploy_refuses_all_when_one_is_bad(folder: Path) -> None:
     refused = run("deploy", folder / "good.bpmn", folder / "bad.bpmn", "--json")
     assert (refused.exit_code, json.loads(refused.stdout)["deployed"]) == (1, False)
     assert json.loads(run("deploy", folder / "good.bpmn", "--json").stdout)["versions"][0]["version"] == 1
+
+
+TEXT = GOOD.decode().replace('id="s"', 'id="s" name="开始"')
+ODD = {
+    "empty.bpmn": (b"", "xml"),
+    "blank.bpmn": (b" \n", "xml"),
+    "cut.bpmn": (GOOD[:-30], "xml"),
+    "bytes.bpmn": (bytes(range(256)), "xml"),
+    "lie.bpmn": (TEXT.encode("gbk"), "xml"),
+    "big.bpmn": (GOOD.replace(b"<process", b"<!--" + b"x" * 2_100_000 + b"--><process"), "xml-size"),
+    "doctype.bpmn": (GOOD.replace(b"<definitions", b"<!DOCTYPE d><definitions"), "xml-doctype"),
+    "namespace.bpmn": (GOOD.replace(b"20100524/MODEL", b"20100524/OTHER"), "not-bpmn"),
+    "decision.dmn": (GOOD, "not-dmn"),
+    "list.form": (b"[]", "not-a-form"),
+    "half.form": (b"{", "not-json"),
+    "notes.txt": (b"hello", "nothing-to-deploy"),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_an_odd_file_is_refused_with_its_place_and_mend_and_never_played(tmp_path: Path, name: str) -> None:
+    content, rule = ODD[name]
+    (tmp_path / name).write_bytes(content)
+    checked = run("check", tmp_path / name, "--json")
+    assert checked.exit_code == 1
+    errors = [p for p in json.loads(checked.stdout)["problems"] if p["severity"] == "error"]
+    assert [(p["rule"], p["file"]) for p in errors] == [(rule, name)]
+    assert all(p["message"] and p["fix"] and "<string>" not in p["message"] for p in errors)
+    played = run("play", tmp_path / name, "--json")
+    assert (played.exit_code, json.loads(played.stdout)["status"]) == (1, "incident")
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16", "GBK", "GB18030", "Windows-1252"])
+@pytest.mark.parametrize("bom", [False, True])
+def test_encodings_and_line_ends_do_not_matter(tmp_path: Path, encoding: str, bom: bool) -> None:
+    drawn = (TEXT if encoding != "Windows-1252" else GOOD.decode()).rpartition("?>")[2]
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{drawn}'.replace("\n", "\r\n").replace("><", ">\r\n<")
+    content = (b"\xef\xbb\xbf" if bom and encoding == "UTF-8" else b"") + text.encode(encoding)
+    (tmp_path / "a.bpmn").write_bytes(content)
+    assert run("check", tmp_path / "a.bpmn", "--json").exit_code == 0
+    assert json.loads(run("play", tmp_path / "a.bpmn", "--auto", "--json").stdout)["status"] == "completed"
+
+
+def test_one_process_in_two_files_is_refused(folder: Path) -> None:
+    (folder / "again.bpmn").write_bytes(GOOD.replace(b'id="e"', b'id="e" name="x"'))
+    answer = json.loads(run("check", folder / "good.bpmn", folder / "again.bpmn", "--json").stdout)
+    assert [p["rule"] for p in answer["problems"] if p["severity"] == "error"] == ["process-twice"]
+
+
+def test_a_broken_form_is_refused_beside_its_diagram(folder: Path) -> None:
+    (folder / "vitals.form").write_bytes(b'{"id": "vitals", "components": [{"type": "nosuch"}]}')
+    for command in ("check", "play"):
+        assert run(command, folder / "uses.bpmn", folder / "vitals.form", "--json").exit_code == 1
+
+
+def test_what_is_not_deployable_is_not_played(folder: Path) -> None:
+    result = run("play", folder / "bad.bpmn", "--auto", "--json")
+    played = json.loads(result.stdout)
+    assert (result.exit_code, played["status"], played["trace"]) == (1, "incident", [])
+    assert ("x", "not-supported") in [(i["element"], i["kind"]) for i in played["incidents"]]
+
+
+@pytest.mark.parametrize("option", [("play", "--vars"), ("play", "--scenario")])
+def test_bad_options_are_bad_usage_or_a_reason(folder: Path, option: tuple[str, str]) -> None:
+    command, flag = option
+    (folder / "s.yaml").write_text("- hello")
+    result = run(command, folder / "good.bpmn", flag, "[1]" if flag == "--vars" else folder / "s.yaml", "--json")
+    assert result.exit_code == (2 if flag == "--vars" else 1)
+    assert not isinstance(result.exception, TypeError)

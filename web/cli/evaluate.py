@@ -45,8 +45,8 @@ def decide(file: Path, decision_id: str, input_: str | None, json_: bool) -> Non
     inputs = parse_json(input_, "--input")
     siblings = [path for path in sorted(file.parent.glob("*.dmn")) if path != file]
     try:
-        models = [dmn.read(file.read_bytes())]
-        models += [dmn.read(path.read_bytes()) for path in siblings] if models[0].imports else []
+        models = [dmn.read(file.read_bytes(), file.name)]
+        models += [dmn.read(path.read_bytes(), path.name) for path in siblings] if models[0].imports else []
         decided = dmn.decide(models, decision_id, inputs)
     except CarelaneError as error:
         if json_:

@@ -58,14 +58,17 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> Non
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def parse_json(text: str | None, what: str) -> Any:
-    """JSON given on the command line; bad usage (exit 2) when it is none."""
+def parse_json(text: str | None, what: str) -> dict[str, Any]:
+    """A JSON object given on the command line; bad usage (exit 2) when it is none."""
     if text is None:
         return {}
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise click.BadParameter(f"{what} is no JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise click.BadParameter(f'{what} is no JSON object such as {{"name": 1}}: {text}')
+    return value
 
 
 def refuse(message: str) -> NoReturn:

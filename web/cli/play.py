@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
 
 from engine.errors import CarelaneError
 from engine.execution import scenario
-from engine.execution.play import expand
+from engine.execution.check import check
+from engine.execution.play import Played, expand
 from engine.execution.play import play as play_files
+from engine.models.lint import PLACEHOLDERS
 from web.cli.output import as_json, parse_json, print_json, print_rows, refuse
 
 
@@ -35,10 +38,12 @@ def play(
     """Run a model in memory, in virtual time."""
     variables = parse_json(vars_, "--vars")
     try:
-        script = _script(scenario_, name)
-        played = play_files(expand(files), process, script, variables, auto=auto, max_steps=max_steps)
+        script, given = _script(scenario_, name), expand(files)
+        played = _refused(given) or play_files(given, process, script, variables, auto=auto, max_steps=max_steps)
     except CarelaneError as error:
-        refuse(error.message)
+        if not json_:
+            refuse(error.message)
+        played = Played("incident", [], {}, [], [{"element": None, "kind": "start", "message": error.message}])
     if json_:
         print_json(played.as_dict())
     else:
@@ -51,10 +56,22 @@ def play(
     raise SystemExit(1 if played.status == "incident" else 0)
 
 
+def _refused(given: Mapping[str, bytes]) -> Played | None:
+    """What could not be deployed is not played either: only gaps that play fills with placeholders are let through."""
+    problems = [p for p in check(given) if p.severity == "error" and p.rule not in PLACEHOLDERS]
+    if not problems:
+        return None
+    incidents = [
+        {"element": p.element, "type": p.element_type, "kind": p.rule, "message": f"{p.file} {p.element or ''}: {p.message} {p.fix}"}
+        for p in problems
+    ]
+    return Played("incident", [], {}, [], incidents)
+
+
 def _script(path: Path | None, name: str | None) -> scenario.Scenario | None:
     if path is None:
         return None
     found = [s for s in scenario.load(path.read_bytes(), str(path)) if name in (None, s.name)]
     if not found:
-        raise click.BadParameter(f"{path} has no scenario {name!r}")
+        raise click.BadParameter(f"{path} has no scenario" + (f" called {name!r}" if name else ""))
     return found[0]

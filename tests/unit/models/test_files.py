@@ -121,4 +121,5 @@ def test_two_version_tags_of_a_process_go_together() -> None:
 
 
 def test_other_files_are_pointed_out() -> None:
-    assert [(p.rule, p.severity) for p in check({"notes.txt": b"hello"})] == [("unknown-file", "warning")]
+    alone = [(p.rule, p.severity) for p in check({"notes.txt": b"hello"})]
+    assert alone == [("nothing-to-deploy", "error"), ("unknown-file", "warning")]
