@@ -63,8 +63,14 @@ TABLE: dict[str, Mapping[str, Scope]] = {
     # keeping it running
     "operations.view": _row(everywhere=(*OPERATE, "project_manager", "admin")),
     "incident.resolve": _row(everywhere=OPERATE),
+    "instance.operate": _row(everywhere=OPERATE),
+    "instance.migrate": _row(everywhere=OPERATE),
     "connections.view": _row(everywhere=("integration_engineer",)),
     "connections.change": _row(everywhere=("integration_engineer",)),
+    "messages.view": _row(everywhere=OPERATE),  # masked where patient.identity does not allow more
+    "messages.act": _row(everywhere=("integration_engineer",)),
+    "worklist.view": _row(everywhere=OPERATE),
+    "worklist.place": _row(everywhere=("integration_engineer",)),
     "far_ends.play": _row(everywhere=ROLES),  # exists in a demonstration only
     # making it better
     "studio.view": _row(everywhere=(*REDESIGN, "integration_engineer")),

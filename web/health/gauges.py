@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from engine.clock import now
 from engine.execution.tables import Incident, Instance, Job, Task
+from integrations.messages import figures
 from web.db import db
 
 
@@ -49,3 +50,26 @@ class Gauges(Collector):
         oldest = db.session.scalar(select(func.min(Job.due)).where(Job.state == "ready"))
         late = max((now() - oldest).total_seconds(), 0) if oldest else 0
         yield GaugeMetricFamily("carelane_oldest_job_late_seconds", "How late the oldest due job is", value=late)
+        yield from _connections()
+
+
+def _connections() -> Iterable[Metric]:
+    """How each connection to another system does, by its name."""
+    told = {
+        "waiting": ("Calls and inbound messages that wait for it", lambda f: f.waiting),
+        "oldest_seconds": ("Age of the oldest of them", lambda f: f.oldest or 0),
+        "error_rate": ("Failures per message of the last hour", lambda f: f.error_rate),
+        "p95_seconds": ("95th percentile of the last hour", lambda f: f.p95 or 0),
+        "circuit_open": ("Whether sending rests after failures", lambda f: float(f.circuit == "open")),
+        "running": ("Whether it is started", lambda f: float(f.state == "started")),
+    }
+    rows = figures.figures(db.session())
+    for name, (words, value) in told.items():
+        family = GaugeMetricFamily(f"carelane_connection_{name}", words, labels=["connection"])
+        for row in rows:
+            family.add_metric([row.name], value(row))
+        yield family
+    alarms = GaugeMetricFamily("carelane_connection_alarm", "What somebody must look at", labels=["connection", "kind"])
+    for alarm in figures.alarms(db.session()):
+        alarms.add_metric([alarm.connection, alarm.kind], 1)
+    yield alarms
