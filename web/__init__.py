@@ -18,6 +18,7 @@ FEATURES = (
     "board",
     "connections",
     "far_ends",
+    "governance",
     "fhir",
     "health",
     "hooks",

@@ -72,6 +72,12 @@ TABLE: dict[str, Mapping[str, Scope]] = {
     "worklist.view": _row(everywhere=OPERATE),
     "worklist.place": _row(everywhere=("integration_engineer",)),
     "far_ends.play": _row(everywhere=ROLES),  # exists in a demonstration only
+    # what the data means, and how good it is
+    "governance.view": _row(everywhere=(*REDESIGN, "integration_engineer")),
+    "dictionary.change": _row(everywhere=OPERATE),
+    "mappings.change": _row(everywhere=("integration_engineer",)),
+    "quality.change": _row(everywhere=OPERATE),
+    "patient.review": _row(everywhere=("registrar",)),
     # making it better
     "studio.view": _row(everywhere=(*REDESIGN, "integration_engineer")),
     "studio.deploy": _row(everywhere=("process_owner",)),

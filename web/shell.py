@@ -17,7 +17,7 @@ from web.access import ROLES, may, public
 from web.accounts.tables import Account, Department
 from web.accounts.user import current
 from web.db import db
-from web.demo import past
+from web.demo import plan
 from web.i18n import language
 
 STATIC = Path(__file__).parent / "static"
@@ -26,8 +26,14 @@ STATIC = Path(__file__).parent / "static"
 NAVIGATION: tuple[tuple[str, Any, str], ...] = (
     ("inbox.show", lazy_gettext("Inbox"), "inbox.view"),
     ("visits.search", lazy_gettext("Visits"), "visit.view"),
-    ("visits.incidents", lazy_gettext("Incidents"), "incident.resolve"),
+    ("operations.show", lazy_gettext("Operations"), "operations.view"),
+    ("operations.incident_list", lazy_gettext("Incidents"), "incident.resolve"),
+    ("connections.show", lazy_gettext("Connections"), "connections.view"),
+    ("connections.messages", lazy_gettext("Messages"), "messages.view"),
+    ("connections.worklist", lazy_gettext("Work list"), "worklist.view"),
     ("insight.show", lazy_gettext("Figures"), "insight.view"),
+    ("governance.dictionary", lazy_gettext("Data"), "governance.view"),
+    ("governance.duplicates", lazy_gettext("Duplicates"), "patient.review"),
     ("studio.show", lazy_gettext("Studio"), "studio.view"),
     ("rollout.show", lazy_gettext("Rollout"), "rollout.view"),
     ("admin.accounts", lazy_gettext("People"), "admin.accounts"),
@@ -63,7 +69,7 @@ def init(app: Flask) -> None:
 def past_progress() -> tuple[int, int] | None:
     """How far the demonstration's past is played; None when it is complete, or in a real clinic."""
     settings = current_app.config["CARELANE"]
-    return past.progress(db.session(), settings) if settings.simulators else None
+    return plan.progress(db.session(), settings) if settings.simulators else None
 
 
 def navigation() -> list[dict[str, Any]]:
