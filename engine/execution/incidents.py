@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine import clock
-from engine.errors import Conflict, NotFound
+from engine.errors import Conflict, NotFound, Refused
 from engine.execution import jobs
 from engine.execution.run import Run
 from engine.execution.steps import advance
@@ -31,20 +31,32 @@ def get(session: Session, incident_id: str) -> Incident:
     return found
 
 
-def retry(session: Session, incident_id: str, *, actor: str, input: dict[str, Any] | None = None) -> None:
+def retry(session: Session, incident_id: str, *, actor: str, input: dict[str, Any] | None = None, reason: str = "") -> None:
     """Tries again what failed: the job, or the token's own step. It may fail again, as a new incident."""
     incident = get(session, incident_id)
     if incident.state != "open":
         raise Conflict("The incident is resolved already.")
     if incident.job_id is not None:
-        jobs.retry(session, incident.job_id, actor=actor, input=input)
+        jobs.retry(session, incident.job_id, actor=actor, input=input, reason=reason)
         return
+    if input is not None:
+        raise Refused("Nothing was called here that could be given other input: change the variables, then try again.")
     incident.state, incident.resolved, incident.resolved_by, incident.resolution = "resolved", clock.now(), actor, "tried again"
     session.flush()
     token = incident.token
 
     def act(run: Run) -> None:
-        run.record("resolved", run.find(token), detail={"incident": incident_id})
+        run.record("resolved", run.find(token), detail={"incident": incident_id} | ({"reason": reason} if reason else {}))
         run.retry(token)
 
     advance(session, incident.instance_id, act, actor=actor)
+
+
+def skip(session: Session, incident_id: str, *, reason: str, output: dict[str, Any], actor: str) -> None:
+    """Goes on without the call that failed, with `output` in its place."""
+    incident = get(session, incident_id)
+    if incident.state != "open":
+        raise Conflict("The incident is resolved already.")
+    if incident.job_id is None:
+        raise Refused("Only a call can be skipped: correct what is wrong and try again, or move the token.")
+    jobs.skip(session, incident.job_id, reason=reason, output=output, actor=actor)

@@ -186,13 +186,13 @@ def get(session: Session, job_id: str) -> Job:
     return job
 
 
-def retry(session: Session, job_id: str, *, actor: str, input: dict[str, Any] | None = None, attempts: int = 5) -> Job:
+def retry(session: Session, job_id: str, *, actor: str, input: dict[str, Any] | None = None, attempts: int = 5, reason: str = "") -> Job:
     """Tries a failed job again, perhaps with other input; the incident closes."""
     job = _failed(session, job_id)
     job.state, job.due, job.attempts_left, job.error = "ready", clock.now(), attempts, None
     if input is not None:
         job.input = encode(input)
-    about = {"job": job.id, "edited": input is not None}
+    about = {"job": job.id, "edited": input is not None} | ({"reason": reason} if reason else {})
     advance(session, job.instance_id, lambda run: run.record("resolved", run.find(job.token), detail=about), actor=actor)
     _resolve(session, job, actor, "tried again" if input is None else "tried again with other input")
     return job

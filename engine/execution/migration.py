@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from engine.errors import CarelaneError, Refused
+from engine.errors import CarelaneError, Refused, Stale
 from engine.execution import instances, state, waits
 from engine.execution.effects import Closed
 from engine.execution.environment import Deployed
@@ -47,9 +47,11 @@ def dry_run(session: Session, instance_ids: Sequence[str], target: Definition, m
     return [_Move(session, instances.get(session, id), target, mapping or {}).verdict for id in instance_ids]
 
 
-def candidates(session: Session, target: Definition) -> list[str]:
-    """The running instances of other versions of the target's process, oldest first."""
+def candidates(session: Session, target: Definition, *, version: int | None = None) -> list[str]:
+    """The running instances of other versions of the target's process, or of one version, oldest first."""
     query = select(Instance.id).where(Instance.process_id == target.key, Instance.definition_id != target.id, Instance.state == "running")
+    if version is not None:
+        query = query.where(Instance.version == version)
     return list(session.scalars(query.order_by(Instance.started, Instance.id)))
 
 
@@ -82,6 +84,8 @@ def migrate_all(
         try:
             with session.begin_nested():
                 verdicts.append(migrate(session, id, target, mapping, actor=actor, reason=reason))
+        except Stale:
+            raise  # the whole step is tried again from what is stored now
         except CarelaneError as error:
             verdicts.append(Verdict(id, error.details.get("problems") or [error.message]))
     return verdicts

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from engine.errors import NotFound, Refused
+from engine import clock
+from engine.errors import Conflict, NotFound, Refused
 from engine.execution import instances, state
 from engine.execution.environment import Deployed
 from engine.execution.run import Run
 from engine.execution.steps import advance
-from engine.execution.tables import Event, Instance
+from engine.execution.tables import Event, Instance, Job
 from engine.execution.tokens import Scope, Token
 from engine.execution.values import encode
-from engine.models.elements import Element
+from engine.models.elements import Element, ProcessModel
 
+PARTS = frozenset({"iteration", "compensates"})  # notes of tokens that live only in the name of another
 Gap = tuple[str, str]  # scope, join that waits for a flow by which nothing can come
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One scope as it stands: what may be done in it by hand."""
+
+    scope: str
+    kind: str  # process, call, sub, event
+    definition: str
+    model: ProcessModel
+    variables: dict[str, Any]
+    tokens: tuple[Token, ...]  # that may be moved or taken away
+    targets: tuple[Element, ...]  # on which a token may be put
+
+
+def places(session: Session, instance_id: str) -> list[Place]:
+    """The scopes that live in an instance, outermost first."""
+    run = state.load(instances.get(session, instance_id).body, Deployed(session))
+    return [
+        Place(
+            scope.id, scope.kind, scope.definition, scope.compiled.model, dict(scope.data),
+            tuple(t for t in scope.live() if not t.notes.keys() & PARTS),
+            tuple(e for e in scope.compiled.model.inside(scope.body) if _unfit(scope, e) is None),
+        )
+        for scope in run.scopes.values()
+    ]  # fmt: skip
 
 
 def move(session: Session, instance_id: str, token_id: str, to: str, *, actor: str, reason: str) -> Instance:
     """Takes a token away and puts one on another element of the same scope."""
+
+    _wait_for_answer(session, instance_id, token_id)
 
     def act(run: Run) -> None:
         token = _movable(run, token_id)
@@ -69,6 +100,7 @@ def add(session: Session, instance_id: str, element: str, *, scope_id: str | Non
 
 def cancel(session: Session, instance_id: str, token_id: str, *, actor: str, reason: str) -> Instance:
     """Takes a token away; the others in its scope go on."""
+    _wait_for_answer(session, instance_id, token_id)
 
     def act(run: Run) -> None:
         token = _movable(run, token_id)
@@ -99,6 +131,22 @@ def change_variables(
         run.dirty = True
 
     return _carefully(session, instance_id, act, actor, reason)
+
+
+def hasten(session: Session, job_id: str, *, actor: str, reason: str) -> Job:
+    """Lets a job that waits for its time, a further try or a timer, be done now."""
+    if not reason.strip():
+        raise Refused("Say why: the reason is recorded.")
+    job = session.get(Job, job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    now = clock.now()
+    if job.state != "ready" or job.due <= now:
+        raise Conflict("The job does not wait for its time.")
+    token, detail = job.token.split(".", maxsplit=1)[0], {"hastened": job.element_id, "due": job.due, "reason": reason}
+    advance(session, job.instance_id, lambda run: run.record("moved", run.find(token), detail=detail), actor=actor)
+    job.due = now
+    return job
 
 
 def _carefully(session: Session, instance_id: str, act: Callable[[Run], None], actor: str, reason: str) -> Instance:
@@ -142,9 +190,16 @@ def _gaps(run: Run) -> set[Gap]:
     return found
 
 
+def _wait_for_answer(session: Session, instance_id: str, token_id: str) -> None:
+    """A call that a worker is making now may already have happened: its answer is waited for, not thrown away."""
+    asked = select(Job.id).where(Job.instance_id == instance_id, Job.token == token_id, Job.kind == "call", Job.state == "running")
+    if session.scalars(asked.where(Job.lease > clock.now()).limit(1)).first() is not None:
+        raise Refused("Another system is being asked there just now: wait for its answer.")
+
+
 def _movable(run: Run, token_id: str) -> Token:
     token = run.token(token_id)
-    if token.armed or token.notes.keys() & {"iteration", "compensates"}:
+    if token.armed or token.notes.keys() & PARTS:
         raise Refused("This token is part of another one: move that one instead.")
     return token
 
@@ -154,13 +209,20 @@ def _target(scope: Scope, id: str) -> Element:
     element = scope.compiled.model.elements.get(id)
     if element is None:
         raise NotFound(f"{scope.compiled.model.id} has no element {id!r}.")
-    if element.parent != scope.body:
-        raise Refused(f"{element.label()} lies on another level than the token.")
-    if element.type in ("boundaryEvent", "startEvent") or element.triggered or element.for_compensation:
-        raise Refused(f"{element.label()} begins by itself when its event happens.")
-    if element.type in ("parallelGateway", "inclusiveGateway") and len(element.incoming) > 1:
-        raise Refused(f"{element.label()} joins several paths: choose an element before or after it.")
+    if wrong := _unfit(scope, element):
+        raise Refused(wrong)
     return element
+
+
+def _unfit(scope: Scope, element: Element) -> str | None:
+    """Why no token may be put on an element; None when one may."""
+    if element.parent != scope.body:
+        return f"{element.label()} lies on another level than the token."
+    if element.type in ("boundaryEvent", "startEvent") or element.triggered or element.for_compensation:
+        return f"{element.label()} begins by itself when its event happens."
+    if element.type in ("parallelGateway", "inclusiveGateway") and len(element.incoming) > 1:
+        return f"{element.label()} joins several paths: choose an element before or after it."
+    return None
 
 
 def _scope_of(run: Run, element: str, scope_id: str | None) -> Scope:

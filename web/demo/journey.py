@@ -21,7 +21,7 @@ from integrations.simulators import instant
 from web.demo.roster import Roster
 
 if TYPE_CHECKING:
-    from web.demo.past import Planned
+    from web.demo.plan import Planned
 
 MOST_STEPS = 400
 MINUTES = {  # how long a person of that role takes for one task: shortest, longest, usual

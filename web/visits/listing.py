@@ -18,7 +18,8 @@ from web.i18n import language, named
 from web.visits.models import element_of, model_of
 
 PAGE = 50
-STATES = ("running", "incident", "completed", "cancelled")
+STATES = ("running", "incident", "suspended", "completed", "cancelled")
+STUCK = Instance.id.in_(select(Incident.instance_id).where(Incident.state == "open"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,21 @@ def find(choice: Choice, where: frozenset[str] | None) -> dict[str, Any]:
 
 def counts(where: frozenset[str] | None) -> dict[str, int]:
     """How many visits there are in each state."""
-    query = select(Instance.state, func.count()).group_by(Instance.state)
-    if where is not None:
-        query = query.where(or_(Instance.department.in_(where), Instance.department.is_(None)))
-    return {str(state): int(count) for state, count in db.session.execute(query)}
+    query = _within(select(Instance.state, func.count()).group_by(Instance.state), where)
+    found = {str(state): int(count) for state, count in db.session.execute(query)}
+    stuck = _within(select(func.count()).select_from(Instance).where(STUCK, Instance.state == "running"), where)
+    return {**found, "incident": int(db.session.scalar(stuck) or 0)}
+
+
+def _within(query: Select[Any], where: frozenset[str] | None) -> Select[Any]:
+    return query if where is None else query.where(or_(Instance.department.in_(where), Instance.department.is_(None)))
 
 
 def _filtered(query: Select[tuple[Instance]], choice: Choice, where: frozenset[str] | None) -> Select[tuple[Instance]]:
-    if where is not None:
-        query = query.where(or_(Instance.department.in_(where), Instance.department.is_(None)))
-    if choice.state != "all":
+    query = _within(query, where)
+    if choice.state == "incident":
+        query = query.where(STUCK, Instance.state == "running")
+    elif choice.state != "all":
         query = query.where(Instance.state == choice.state)
     if choice.department:
         query = query.where(Instance.department == choice.department)

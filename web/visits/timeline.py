@@ -98,7 +98,7 @@ class _Reading:
         model = self.models.get((event.process_id, event.version))
         process = model.label(language()) if model else event.process_id
         detail: dict[str, Any] = event.detail if isinstance(event.detail, dict) else {}
-        reason = str(detail.get("reason") or detail.get("resolution") or "")
+        reason = str(detail.get("reason") or detail.get("skipped") or detail.get("resolution") or "")
         words = {
             "started": (gettext("%(process)s began", process=process), "process"),
             "ended": (gettext("%(process)s ended", process=process), "process"),
@@ -107,13 +107,33 @@ class _Reading:
             "resolved": (gettext("Goes on: %(step)s", step=where), "event"),
             "suspended": (gettext("Paused"), "trouble"),
             "resumed": (gettext("Resumed"), "event"),
-            "variables": (gettext("Values were corrected by hand"), "event"),
+            "variables": (_corrected(detail), "event"),
+            "moved": (self.moved(event, where, detail), "event"),
+            "migrated": (gettext("Moved to version %(n)s", n=detail.get("to", "")), "event"),
         }
         if event.kind not in words:
             return None
         title, kind = words[event.kind]
         actor = event.actor if kind != "process" and event.actor not in ("system", "worker") else None
         return Entry(event.at, kind, title, actor, note=reason)
+
+    def moved(self, event: Event, where: str, detail: dict[str, Any]) -> str:
+        """What a person did to a token, in words."""
+        model = self.models.get((event.process_id, event.version))
+        to = element_of(model, str(detail.get("to") or detail.get("added") or detail.get("hastened") or ""))
+        place = to.label(language()) if to else ""
+        if "to" in detail:
+            return gettext("Moved by hand from %(step)s to %(place)s", step=where, place=place)
+        if "added" in detail:
+            return gettext("Begun by hand: %(place)s", place=place)
+        if "hastened" in detail:
+            return gettext("Done before its time, by hand: %(place)s", place=place)
+        return gettext("Taken away by hand: %(step)s", step=where)
+
+
+def _corrected(detail: dict[str, Any]) -> str:
+    names = ", ".join(sorted(detail.get("set") or {}))
+    return gettext("Values were corrected by hand: %(names)s", names=names) if names else gettext("Values were corrected by hand")
 
 
 def _folded(entries: list[Entry]) -> list[Entry]:

@@ -5,23 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, current_app, flash, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from sqlalchemy import select
 
 from engine.errors import NotFound
 from engine.execution import incidents as stuck
 from engine.execution import instances, jobs, tasks
-from engine.execution.tables import Task
 from engine.models.tables import Definition
 from web.access import allowed, may, scope_of, signed_in
 from web.db import db
 from web.i18n import language
-from web.patients import banner, note_read
 from web.shell import departments
 from web.visits import listing, models
 from web.visits.begin import begin, first_task, under_way
+from web.visits.page import page_of
 from web.visits.stand import stand
 from web.visits.timeline import timeline
 
@@ -39,6 +37,7 @@ def search() -> ResponseReturnValue:
     """Visits by state, department, and visit number, ticket or name."""
     where = scope_of(signed_in(), "visit.view")
     choice = listing.Choice.read(request.args)
+    session["listing"] = ["visits.search", {**choice.query(), **({"page": choice.page} if choice.page > 1 else {})}]
     found = listing.find(choice, where)
     listed = [d for d in departments() if where is None or d.code in where]
     return render_template("visits/search.html", choice=choice, departments=listed, counts=listing.counts(where), **found)
@@ -74,22 +73,7 @@ def start() -> ResponseReturnValue:
 @allowed("visit.view", of=visit_department)
 def show(instance_id: str) -> ResponseReturnValue:
     """One visit: where it stands, what happened, what is wrong."""
-    visit = instances.get(db.session(), instance_id)
-    note_read("visit.view", visit.subject)
-    open_tasks = select(Task).where(Task.instance_id == visit.id, Task.state == "open").order_by(Task.created)
-    knows = may("visit.variables", visit.department)
-    return render_template(
-        "visits/show.html",
-        visit=visit,
-        title=models.model_of(db.session(), db.session.get(Definition, visit.definition_id)),
-        patient=banner(visit.subject),
-        tabs=stand(db.session(), visit).tabs,
-        timeline=timeline(db.session(), visit.id),
-        open_tasks=list(db.session.scalars(open_tasks)),
-        incidents=listing.described(stuck.open_incidents(db.session(), instance_id=visit.id)),
-        variables=sorted(instances.variables(db.session(), visit.id).items()) if knows else None,
-        may_cancel=visit.ended is None and visit.state != "cancelled" and may("visit.cancel", visit.department),
-    )
+    return page_of(instance_id)
 
 
 @bp.get("/visits/<instance_id>/live")
@@ -135,13 +119,6 @@ def cancel(instance_id: str) -> ResponseReturnValue:
 def incident_department(incident_id: str) -> str | None:
     """The department of the visit that an incident stopped."""
     return visit_department(stuck.get(db.session(), incident_id).instance_id)
-
-
-@bp.get("/incidents")
-@allowed("incident.resolve")
-def incidents() -> ResponseReturnValue:
-    """Everything that waits for a person to mend it."""
-    return render_template("visits/incidents.html", troubles=listing.described(stuck.open_incidents(db.session())))
 
 
 @bp.post("/incidents/<incident_id>/retry")

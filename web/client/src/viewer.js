@@ -93,7 +93,16 @@ function startVisit() {
     const called = stand.tabs[shown]?.calls[event.element.id];
     const tab = tabs.find((other) => other.dataset.definition === called);
     if (tab) show(tab);
+    else pick(event.element.id);
   });
+
+  // A list that is open below the diagram takes its choice from the element that is pressed.
+  function pick(id) {
+    document.querySelectorAll('details[open] select[data-pick]').forEach((list) => {
+      const option = [...list.options].find((each) => each.dataset.element === id && each.dataset.definition === shown);
+      if (option) list.value = option.value;
+    });
+  }
   tabs.forEach((tab) => tab.addEventListener('click', (event) => { event.preventDefault(); show(tab); }));
   window.addEventListener('resize', () => shown && fit());
 
