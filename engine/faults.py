@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ COMMITS = {
     "worker.finish": "the outcome of a call is written",
     "worker.fire": "one timer, message or signal is carried out",
     "worker.batch": "several timers are carried out together",
+    "worker.start": "a timer start event begins its process and is set anew",
     "worker.tidy": "kept messages expire or meet their receivers",
     "worker.give_up": "a job whose instance cannot take its outcome is closed",
     "connector.work": "a connector writes to our own database",
@@ -82,7 +84,7 @@ def _parsed(text: str) -> _Armed | None:
 
 _lock = Lock()
 _armed: _Armed | None = _parsed(os.environ.get("CARELANE_FAULT", ""))
-_seen: set[str] | None = None
+_seen: Counter[str] | None = None
 
 
 def point(name: str) -> None:
@@ -93,7 +95,7 @@ def point(name: str) -> None:
 
 def _pass(name: str) -> None:
     if _seen is not None:
-        _seen.add(name)
+        _seen[name] += 1
     with _lock:
         if _armed is None or _armed.name != name:
             return
@@ -149,10 +151,10 @@ def armed(name: str, *, times: int = 1, act: Callable[[], object] | None = None)
 
 
 @contextmanager
-def watched() -> Iterator[set[str]]:
-    """Collects the names of the points that are passed within the block."""
+def watched() -> Iterator[Counter[str]]:
+    """Counts how often each point is passed within the block."""
     global _seen  # noqa: PLW0603
-    _seen = set()
+    _seen = Counter()
     try:
         yield _seen
     finally:

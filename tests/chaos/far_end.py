@@ -50,9 +50,10 @@ class Charge:
     far_end: FarEnd
     honours_keys: bool
     type: str = "charge"
+    pause: float = 0.15
 
     def call(self, call: Call) -> Mapping[str, Any]:
         """Charges, then answers late."""
         self.far_end.charge(call.key, honours_keys=self.honours_keys)
-        time.sleep(0.15)
+        time.sleep(self.pause)
         return {"receipt": call.key}
