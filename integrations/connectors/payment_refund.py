@@ -47,7 +47,7 @@ def refund(given: Input, work: Work) -> Output:
         done = any(line.kind == "refund" and line.reference == number for line in ledger.entries(session, payment.id))
         channel, trade_no, total, currency = payment.connection, payment.trade_no, payment.amount, payment.currency
         order_id, patient = payment.order_id, payment.patient_id
-        left = payment.amount - payment.refunded - ledger.under_way(session, payment, but=number)
+        left = payment.amount - payment.refunded - sum(amount for asked, amount in ledger.asked(session, payment).items() if asked != number)
         if not done and payment.state not in (ledger.PAID, ledger.REFUNDED):
             raise ConnectorFailed(f"paymentId: only a paid payment can be refunded; this one is {payment.state}", kind="permanent")
         if not done and not 0 < given.amount <= left:

@@ -126,16 +126,16 @@ def outcome(payment_id: str, what: str, number: str) -> Iterator[None]:
         raise
 
 
-def under_way(session: Session, payment: Payment, but: str = "") -> int:
-    """Money of refunds that were asked for and are neither made nor refused, the refund `but` left out."""
-    asked: dict[str, int] = {}
+def asked(session: Session, payment: Payment) -> dict[str, int]:
+    """Refunds that were asked for and are neither made nor refused: number to amount."""
+    found: dict[str, int] = {}
     for line in entries(session, payment.id):
         number = line.reference.partition("#")[0]
-        if line.kind == "ask_refund" and number != but:
-            asked[number] = int((line.detail or {}).get("amount", 0))
+        if line.kind == "ask_refund":
+            found[number] = int((line.detail or {}).get("amount", 0))
         elif line.kind in ("refund", "no_refund"):
-            asked.pop(number, None)
-    return sum(asked.values())
+            found.pop(number, None)
+    return found
 
 
 def get(session: Session, payment_id: str) -> Payment:

@@ -118,17 +118,15 @@ def reconcile(
 def platform_lines(session: Session, start: datetime, end: datetime, connection: str | None = None) -> list[Line]:
     """Our ledger's movements between two instants, of one connection or of all."""
     query = (
-        select(PaymentEntry, Payment)
+        select(PaymentEntry.kind, PaymentEntry.amount, PaymentEntry.at, PaymentEntry.reference, Payment.trade_no)
         .join(Payment, Payment.id == PaymentEntry.payment_id)
         .where(PaymentEntry.at >= start, PaymentEntry.at < end, PaymentEntry.kind.in_(("paid", "refund")))
     )
     if connection is not None:
         query = query.where(Payment.connection == connection)
     return [
-        Line("pay", payment.trade_no, entry.amount, entry.at, 0, entry.reference)
-        if entry.kind == "paid"
-        else Line("refund", entry.reference, -entry.amount, entry.at, 0, entry.reference)
-        for entry, payment in session.execute(query)
+        Line("pay", number, amount, at, 0, reference) if kind == "paid" else Line("refund", reference, -amount, at, 0, reference)
+        for kind, amount, at, reference, number in session.execute(query)
     ]
 
 

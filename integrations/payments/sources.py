@@ -17,7 +17,7 @@ from engine import clock
 from engine.errors import Conflict, ConnectorFailed
 from integrations.connections import book
 from integrations.messages.tables import MessageLog
-from integrations.payments import bills
+from integrations.payments import bills, providers
 from integrations.payments.bills import BillUnreadable, Line
 from integrations.payments.tables import Payment, PaymentEntry, ReconciliationDay, ReconciliationFile
 
@@ -33,7 +33,7 @@ def reader(session: Session, connection: str) -> Callable[[bytes], list[Line]]:
 
 def keep(session: Session, day: ReconciliationDay, side: str, content: bytes, *, by: str) -> None:
     """Keeps a side's file. Raises BillUnreadable when it is none, Conflict when the day is signed."""
-    lines = (reader(session, day.connection) if side == "provider" else plain)(content)
+    (reader(session, day.connection) if side == "provider" else plain)(content)
     digest = hashlib.sha256(content).hexdigest()
     row = session.scalar(select(ReconciliationFile).filter_by(day_id=day.id, side=side))
     if row is not None and row.digest == digest:
@@ -45,7 +45,11 @@ def keep(session: Session, day: ReconciliationDay, side: str, content: bytes, *,
         session.add(row)
     row.digest, row.content, row.at, row.by = digest, gzip.compress(content, mtime=0), clock.now(), by
     session.flush()
-    assert isinstance(lines, list)
+
+
+def has_bill(session: Session, day: ReconciliationDay) -> bool:
+    """Whether the provider's file of a day is kept already."""
+    return session.scalar(select(ReconciliationFile.id).filter_by(day_id=day.id, side="provider")) is not None
 
 
 def provider(session: Session, day: ReconciliationDay) -> list[Line]:
@@ -96,15 +100,21 @@ def plain(content: bytes) -> list[Line]:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("gb18030", "replace")
-    rows = csv.DictReader(io.StringIO(text))
-    if not set(COLUMNS) <= set(rows.fieldnames or ()):
+    rows = csv.reader(io.StringIO(text))
+    header = [name.strip() for name in next(rows, [])]
+    if not set(COLUMNS) <= set(header):
         raise BillUnreadable(f"The first line must name the columns {', '.join(COLUMNS)}.")
+    places = [header.index(name) for name in COLUMNS]
     found = []
-    for number, row in enumerate(rows, 2):
-        if row["kind"] not in ("pay", "refund") or not (row["number"] or "").strip():
-            raise BillUnreadable(f"Line {number}: kind is pay or refund, and number is not empty.")
-        amount = bills.fen(row["amount"] or "", number)
-        found.append(Line(row["kind"], row["number"].strip(), abs(amount), bills.moment(row["time"] or "", number)))
+    for line, cells in enumerate(rows, 2):
+        if not cells:
+            continue
+        if len(cells) <= max(places):
+            raise BillUnreadable(f"Line {line}: it has fewer cells than the header.")
+        kind, number, amount, time = (cells[place].strip() for place in places)
+        if kind not in ("pay", "refund") or not number:
+            raise BillUnreadable(f"Line {line}: kind is pay or refund, and number is not empty.")
+        found.append(Line(kind, number, abs(bills.fen(amount, line)), bills.moment(time, line)))
     return found
 
 

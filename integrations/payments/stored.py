@@ -7,7 +7,6 @@ are not signed follow, because their carried lines may be others now.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -69,7 +68,7 @@ def wait(session: Session, day: str, connection: str, why: str, *, by: str) -> R
     """Notes why a day cannot be compared yet. A day that was compared stays as it is."""
     row = opened(session, day, connection, by=by)
     if row.state == "waiting":
-        row.error = why[:500]
+        row.error, row.ran, row.ran_by = why[:500], clock.now(), by
         session.flush()
     return row
 
@@ -158,10 +157,16 @@ def _cells(line: Line) -> list[Any]:
 # ── what is kept ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _digest(own: Mapping[str, list[Line]], carried: Iterable[Difference]) -> str:
-    sides = {side: sorted([line.kind, line.key, *_cells(line)] for line in lines) for side, lines in own.items()}
-    old = sorted([item.line, item.key, *[[_cells(line) for line in getattr(item, side)] for side in SIDES]] for item in carried)
-    return hashlib.sha256(json.dumps([sides, old], sort_keys=True).encode()).hexdigest()
+def _digest(own: Mapping[str, list[Line]], carried: list[Difference]) -> str:
+    made = hashlib.sha256()
+    for side in SIDES:
+        rows = sorted(_row(line) for line in own[side]) + [side] + sorted(_row(line) for item in carried for line in getattr(item, side))
+        made.update("\n".join(rows).encode())
+    return made.hexdigest()
+
+
+def _row(line: Line) -> str:
+    return f"{line.kind}|{line.key}|{line.amount}|{line.at.timestamp():.0f}|{line.fee}|{line.transaction_id}"
 
 
 def _money(lines: Iterable[Line]) -> int:
@@ -188,9 +193,7 @@ def _classes(report: Report) -> dict[str, Any]:
 
 def balanced(row: ReconciliationDay) -> bool:
     """Whether the classes add up to each side's own money and what was carried in."""
-    return all(
-        sum(found[side] for found in row.classes.values()) == row.sides[side]["net"] + row.sides[side]["carried"] for side in row.sides
-    )
+    return all(sum(found[side] for found in row.classes.values()) == row.sides[side]["net"] + row.sides[side]["carried"] for side in row.sides)
 
 
 def _store(session: Session, row: ReconciliationDay, report: Report, by: str) -> None:

@@ -26,7 +26,6 @@ from integrations.simulators.ports import ALIPAY_APP, Keys
 from tests.integrations.conftest import World
 
 
-
 @pytest.fixture
 def wire(world: World) -> Alipay:
     """Our own side."""
