@@ -57,7 +57,7 @@ def words(alarm: figures.Alarm) -> str:
     """An alarm in both languages: the strip shows one text to everybody."""
     name, minutes = alarm.connection, alarm.minutes
     return {
-        "failing": f"{name}：{minutes} 分钟以来一直失败 / still failing after {minutes} minutes",
+        "failing": f"{name}：已持续失败 {minutes} 分钟 / still failing after {minutes} minutes",
         "queue": f"{name}：最早的消息已等待 {minutes} 分钟 / its oldest message has waited for {minutes} minutes",
         "circuit": f"{name}：连续失败，已暂停发送 / failed five times in a row, sending rests",
         "certificate": f"{name}：证书于 {alarm.since:%Y-%m-%d} 到期 / its certificate ends on {alarm.since:%Y-%m-%d}",

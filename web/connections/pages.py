@@ -6,11 +6,14 @@ from typing import Any
 
 import orjson
 from flask import Blueprint
+from sqlalchemy import func, select
 
 from integrations.connections import kinds
 from integrations.connections.tables import Connection
 from integrations.messages.figures import Alarm
+from integrations.messages.tables import WorkItem
 from web.connections import words
+from web.db import db
 from web.i18n import language
 
 bp = Blueprint("connections", __name__, template_folder="templates")
@@ -48,6 +51,14 @@ def alarm_words(alarm: Alarm) -> str:
     return str(words.ALARMS[alarm.kind]) % {"n": alarm.minutes}
 
 
+def open_items() -> int:
+    """How many messages wait on the work list."""
+    return db.session.scalar(select(func.count()).select_from(WorkItem).where(WorkItem.state == "open")) or 0
+
+
 @bp.context_processor
 def _words() -> dict[str, Any]:
-    return {"words": words, "title_of": title_of, "kind_title": kind_title, "field_title": field_title, "alarm_words": alarm_words}
+    return {
+        "words": words, "title_of": title_of, "kind_title": kind_title, "field_title": field_title, "alarm_words": alarm_words,
+        "open_items": open_items,
+    }  # fmt: skip

@@ -39,7 +39,7 @@ REASONS = {
 }
 ACTIONS = {"retry": lazy_gettext("Tried again"), "replay": lazy_gettext("Replayed"), "edit": lazy_gettext("Corrected and replayed")}
 OUTCOMES = {**{code: words for code, (words, _) in STATES.items()}, "queued": lazy_gettext("under way")}
-CIRCUITS = {"closed": lazy_gettext("closed"), "open": lazy_gettext("open: sending rests"), "half-open": lazy_gettext("one call tries")}
+CIRCUITS = {"closed": lazy_gettext("normal"), "open": lazy_gettext("open: sending rests"), "half-open": lazy_gettext("one call tries")}
 ALARMS = {
     "failing": lazy_gettext("still failing after %(n)s min"),
     "queue": lazy_gettext("oldest has waited for %(n)s min"),
