@@ -72,12 +72,11 @@ HL7 = (
 PATIENCE = 40.0  # seconds in which a day must come to its end
 
 
-def settings_at(folder: Path, url: str = "") -> Settings:
+def settings_at(folder: Path, url: str = "", **changes: Any) -> Settings:
     """An installation under `folder`."""
-    return Settings(
-        var_dir=folder, database_url=url, secret_key="s", data_key=base64.b64encode(b"k" * 32).decode(), base_url="http://localhost",
-        lease_seconds=1, worker_threads=2, threads=4, log_level="ERROR",
-    ).checked()  # fmt: skip
+    given: dict[str, Any] = {"lease_seconds": 1, "worker_threads": 2, "threads": 8, "log_level": "ERROR", **changes}
+    data_key = base64.b64encode(b"k" * 32).decode()
+    return Settings(var_dir=folder, database_url=url, secret_key="s", data_key=data_key, base_url="http://localhost", **given).checked()
 
 
 def prepare(settings: Settings) -> str:

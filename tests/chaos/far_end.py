@@ -6,6 +6,7 @@ import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,13 +16,13 @@ from engine.execution.connectors import Call
 
 @dataclass
 class FarEnd:
-    """The books: who asked, and what was really charged."""
+    """The books: who asked when, and what was really charged."""
 
     path: Path
 
     def __post_init__(self) -> None:
         with self._open() as books:
-            books.execute("CREATE TABLE IF NOT EXISTS asked (id INTEGER PRIMARY KEY, key TEXT)")
+            books.execute("CREATE TABLE IF NOT EXISTS asked (id INTEGER PRIMARY KEY, key TEXT, at REAL)")
             books.execute("CREATE TABLE IF NOT EXISTS charged (receipt TEXT PRIMARY KEY, key TEXT)")
 
     def _open(self) -> sqlite3.Connection:
@@ -32,7 +33,7 @@ class FarEnd:
     def charge(self, key: str, *, honours_keys: bool) -> None:
         """Takes the money: once for each key, or each time when keys mean nothing to it."""
         with self._open() as books:
-            books.execute("INSERT INTO asked (key) VALUES (?)", (key,))
+            books.execute("INSERT INTO asked (key, at) VALUES (?, ?)", (key, time.time()))
             receipt = key if honours_keys else uuid4().hex
             books.execute("INSERT OR IGNORE INTO charged (receipt, key) VALUES (?, ?)", (receipt, key))
 
@@ -41,6 +42,12 @@ class FarEnd:
         query = "SELECT count(DISTINCT key) FROM charged" if what == "keys" else f"SELECT count(*) FROM {what}"
         with self._open() as books:
             return int(books.execute(query).fetchone()[0])
+
+    def gaps(self) -> list[float]:
+        """Seconds between a call that was interrupted and the next one with its key, in ascending order."""
+        with self._open() as books:
+            rows = books.execute("SELECT key, at FROM asked ORDER BY key, at").fetchall()
+        return sorted(later - earlier for (key, earlier), (same, later) in pairwise(rows) if key == same)
 
 
 @dataclass
