@@ -17,6 +17,8 @@ _TITLES = {
     "alipay": {"en": "Alipay", "zh": "支付宝"},
     "card": {"en": "Bank card (simulated gateway)", "zh": "银行卡（模拟网关）"},
     "insurance": {"en": "Insurance (simulated gateway)", "zh": "医保（模拟网关）"},
+    "pharmacy": {"en": "Pharmacy system", "zh": "药房系统"},
+    "sms": {"en": "Text messages (simulated)", "zh": "短信（模拟）"},
     "partner": {"en": "Partner hospital", "zh": "合作医院"},
 }
 
@@ -24,7 +26,7 @@ _TITLES = {
 def connect(session: Session, settings: Settings, where: Ports | None = None) -> None:
     """Adds or renews the demo's connections. The caller commits."""
     at, secret = where or ports(settings), keys(settings)
-    for name in ("his", "lis", "ris"):
+    for name in ("his", "lis", "ris", "pharmacy"):
         address = {
             "host": HOST,
             "port": getattr(at, name),
@@ -61,4 +63,9 @@ def connect(session: Session, settings: Settings, where: Ports | None = None) ->
         session, "partner", "fhir", direction="both", title=_TITLES["partner"],
         address={"url": f"http://{HOST}:{at.partner}", "path": "/fhir", "timeout": 10, "idempotent": True},
         secrets={"token": secret.partner_token, "inbound_token": secret.inbound_token},
+    )  # fmt: skip
+    book.put(
+        session, "sms", "sms", title=_TITLES["sms"],
+        address={"url": f"http://{HOST}:{at.sms}", "scheme": "hmac", "sign": "示范诊所", "timeout": 10, "idempotent": True},
+        secrets={"secret_key": secret.shared_key},
     )  # fmt: skip

@@ -10,14 +10,16 @@ import hl7
 
 from integrations import units
 from integrations.hl7.read import Message
+from integrations.pharmacy import dispense
 
-RESULT_KINDS = ("ORU^R01", "ORU^R30", "ORU^R31", "ORU^R32", "ORU", "OUL^R21", "OUL^R22")
+RESULT_KINDS = ("ORU^R01", "ORU^R30", "ORU^R31", "ORU^R32", "ORU", "OUL^R21", "OUL^R22", *dispense.KINDS)
 # OBR-24, HL7 table 0074 and DICOM modalities
 _IMAGING = frozenset(("RAD", "RUS", "CT", "CUS", "NMR", "NMS", "OUS", "RX", "VUS", "XRC", "MR", "IMG", "US", "DX"))
 _FINDINGS, _IMPRESSION, _STUDY = ("59776-5", "18782-3"), ("19005-8",), ("113014", "110180")  # LOINC; DCM study instance UID
+_WITHDRAWN = ("D", "W")  # OBX-11: deleted, and posted as wrong (for another patient, for instance): never shown as a result
 _FINAL = "FCAX"  # HL7 table 0123: final, corrected, some available and no more to come, cancelled
 _STATUS = {"F": "final", "C": "corrected", "A": "final", "X": "cancelled", "P": "preliminary", "R": "preliminary", "I": "registered",
-           "S": "registered", "O": "registered", "M": "preliminary", "N": "preliminary", "U": "final", "V": "final"}  # fmt: skip
+           "S": "registered", "O": "registered", "M": "preliminary", "N": "preliminary", "U": "final", "V": "final", "B": "preliminary"}  # fmt: skip
 
 
 @dataclass
@@ -44,6 +46,8 @@ class _Group:
 
 def results(message: Message) -> list[Result]:
     """One result for each placer order number in the message, in order; the number is empty where the sender gave none."""
+    if message.kind in dispense.KINDS:
+        return [Result(said.order_id, "dispensed", said.final, said.payload) for said in dispense.read(message)]
     by_order: dict[tuple[str, bool], list[_Group]] = {}
     for group in _groups(message):
         order = message.of(group.obr, 2) or (message.of(group.orc, 2) if group.orc is not None else "")
@@ -81,12 +85,14 @@ def _is_imaging(message: Message, group: _Group) -> bool:
 
 def _laboratory(message: Message, order: str, groups: list[_Group]) -> Result:
     letters = [_letter(message, group) for group in groups]
-    observations = [_observation(message, obx) for group in groups for obx in group.observations]
+    told = [obx for group in groups for obx in group.observations]
+    kept = [obx for obx in told if message.of(obx, 11)[:1] not in _WITHDRAWN]
+    observations = [_observation(message, obx) for obx in kept]
     notes = [message.whole(note, 3) for group in groups for note in group.notes]
     payload = {
         "orderId": order,
         "observations": observations,
-        "status": _common(letters),
+        "status": "corrected" if len(kept) < len(told) else _common(letters),
         "report": "\n".join(note for note in notes if note) or None,
         "abnormal": any(item["abnormal"] not in ("", "N") for item in observations),
     }
@@ -96,7 +102,7 @@ def _laboratory(message: Message, order: str, groups: list[_Group]) -> Result:
 def _imaging(message: Message, order: str, groups: list[_Group]) -> Result:
     group = groups[0]
     letters = [_letter(message, each) for each in groups]
-    observations = [obx for each in groups for obx in each.observations]
+    observations = [obx for each in groups for obx in each.observations if message.of(obx, 11)[:1] not in _WITHDRAWN]
 
     def text(codes: tuple[str, ...]) -> str:
         return "\n".join(filter(None, (message.whole(obx, 5) for obx in observations if message.of(obx, 3) in codes)))
@@ -119,7 +125,7 @@ def _letter(message: Message, group: _Group) -> str:
     if given := message.of(group.obr, 25):
         return given[:1]
     seen = {message.of(obx, 11)[:1] for obx in group.observations} - {""}
-    return "F" if not seen or seen <= set("FCUVX") else "P"
+    return "F" if not seen or seen <= set("FCUVXDW") else "P"
 
 
 def _common(letters: list[str]) -> str:
@@ -163,5 +169,7 @@ def _number(text: str) -> float | int | str:
     try:
         number = float(text)
     except ValueError:
+        return text
+    if not abs(number) < 1e15:  # not a number, or none that a database holds: the text says more
         return text
     return int(number) if number.is_integer() and "." not in text else number

@@ -1,4 +1,5 @@
-"""Simulated far ends that speak the real wires: HIS, LIS, RIS (MLLP), a partner hospital (FHIR), payment providers (HTTP).
+"""Simulated far ends that speak the real wires: HIS, LIS, RIS, pharmacy (MLLP), a partner hospital (FHIR), payment and
+text message providers (HTTP).
 
 `run` serves them all in one process, with a control interface through which a person can play them.
 """
@@ -10,13 +11,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.settings import Settings
-from integrations.simulators import mllp_ends
+from integrations.simulators import mllp_ends, pharmacy_end
 from integrations.simulators.control_end import ControlEnd
 from integrations.simulators.desk import Desk, Item
 from integrations.simulators.mllp_ends import MllpEnd
 from integrations.simulators.partner_end import PartnerEnd
 from integrations.simulators.payment_end import PaymentEnd
 from integrations.simulators.ports import HOST, Keys, Ports, keys, ports
+from integrations.simulators.sms_end import SmsEnd
 from integrations.simulators.web import HttpEnd
 
 PAYERS = ("wechat", "alipay", "card", "insurance")
@@ -32,14 +34,16 @@ class Simulators:
             MllpEnd(desk, "his", where.his, mllp_ends.his(desk)),
             MllpEnd(desk, "lis", where.lis, mllp_ends.orders(desk, "lis")),
             MllpEnd(desk, "ris", where.ris, mllp_ends.orders(desk, "ris")),
+            MllpEnd(desk, "pharmacy", where.pharmacy, lambda message: pharmacy_end.accept(desk, message)),
         ]
         self._http = [
             HttpEnd(desk, "partner", where.partner, self.partner.routes()),
             HttpEnd(desk, "wechat", where.payment, self.payment.routes(), self.payment.sign),
             HttpEnd(desk, "control", where.control, ControlEnd(desk, self.answer).routes()),
+            HttpEnd(desk, "sms", where.sms, SmsEnd(desk, secret).routes()),
         ]
         mllp, web = [end.port for end in self._mllp], [end.port for end in self._http]
-        self.ports = Ports(control=web[2], his=mllp[0], lis=mllp[1], ris=mllp[2], partner=web[0], payment=web[1])
+        self.ports = Ports(control=web[2], his=mllp[0], lis=mllp[1], ris=mllp[2], partner=web[0], payment=web[1], pharmacy=mllp[3], sms=web[3])
 
     def run(self, stop: threading.Event) -> None:
         """Serves until `stop` is set, and answers by itself while auto mode is on."""
@@ -60,7 +64,7 @@ class Simulators:
             self.payment.answer(item, action)
         elif item.end == "partner":
             self.partner.answer(item, action, text)
-        elif item.end in ("lis", "ris"):
+        elif item.end in ("lis", "ris", "pharmacy"):
             mllp_ends.send_result(self.desk, item, action, self._listener)
 
     def _by_itself(self, item: Item) -> str:
@@ -68,6 +72,8 @@ class Simulators:
             return "pay"
         if item.end == "partner":
             return "complete" if item.state == "accepted" else "accept"
+        if item.end == "pharmacy":
+            return "normal"
         return str(item.data.get("pending") or ("abnormal" if self.desk.random.random() < 0.4 else "normal"))
 
 

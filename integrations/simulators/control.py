@@ -40,6 +40,7 @@ TITLES = {
     "his": ("HIS", "医院信息系统"), "lis": ("Laboratory (LIS)", "检验系统"), "ris": ("Radiology (RIS)", "影像系统"),
     "wechat": ("WeChat Pay", "微信支付"), "alipay": ("Alipay", "支付宝"), "card": ("Bank card", "银行卡"),
     "insurance": ("Insurance", "医保"), "partner": ("Partner hospital", "合作医院"),
+    "pharmacy": ("Pharmacy", "药房"), "sms": ("Text messages", "短信"),
 }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ Answer = tuple[int, Any]
 HEADER = "X-Carelane-Control"  # a browser cannot send it to us from a foreign page
 ACTIONS = {
     "lis": ("normal", "abnormal"), "ris": ("normal", "abnormal"), "wechat": ("pay", "fail"), "alipay": ("pay", "fail"),
-    "card": ("pay", "fail"), "insurance": ("pay", "fail"), "partner": ("accept", "reject", "ask", "complete"),
+    "pharmacy": ("normal", "abnormal"), "card": ("pay", "fail"), "insurance": ("pay", "fail"), "partner": ("accept", "reject", "ask", "complete"),
 }  # fmt: skip
 
 

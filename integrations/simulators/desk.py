@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 KEPT = 400  # finished items that are remembered
-ENDS = ("his", "lis", "ris", "wechat", "alipay", "card", "insurance", "partner")
+ENDS = ("his", "lis", "ris", "wechat", "alipay", "card", "insurance", "partner", "pharmacy", "sms")
 
 
 @dataclass

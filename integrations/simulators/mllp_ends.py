@@ -14,7 +14,7 @@ from engine.errors import BpmnError, ConnectorFailed
 from integrations.hl7 import ack, mllp, read, write
 from integrations.hl7.read import Message
 from integrations.queues.desk import DEPARTMENTS
-from integrations.simulators import reports
+from integrations.simulators import pharmacy_end, reports
 from integrations.simulators.desk import Desk, Faults, Item
 from integrations.simulators.ports import HOST
 
@@ -128,9 +128,16 @@ def orders(desk: Desk, end: str) -> Accept:
     return accept
 
 
+_ANSWERS: Mapping[str, Callable[[Desk, Item, str], str]] = {
+    "lis": lambda desk, item, action: reports.laboratory(item, action, desk.random),
+    "ris": lambda _desk, item, action: reports.imaging(item, action),
+    "pharmacy": lambda _desk, item, action: pharmacy_end.dispense(item, action),
+}
+
+
 def send_result(desk: Desk, item: Item, action: str, listener: Mapping[str, Any]) -> None:
     """Sends the report of an order to the listener; what cannot be delivered is tried again soon."""
-    text = reports.laboratory(item, action, desk.random) if item.end == "lis" else reports.imaging(item, action)
+    text = _ANSWERS[item.end](desk, item, action)
     control = read.parse(text).control
     try:
         ack.judge(mllp.send(listener, text.encode(), idempotent=True), control)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
@@ -25,12 +25,14 @@ class Ports:
     ris: int = 0
     partner: int = 0
     payment: int = 0
+    pharmacy: int = 0
+    sms: int = 0
 
 
 def ports(settings: Settings) -> Ports:
-    """Six ports in a row, a thousand above the web's own, so that two installations on one machine do not meet."""
+    """Ports in a row, a thousand above the web's own, so that two installations on one machine do not meet."""
     base = settings.port + 1000 if settings.port < 64000 else settings.port - 1000
-    return Ports(*range(base, base + 6))
+    return Ports(*range(base, base + len(fields(Ports))))
 
 
 @dataclass(frozen=True)

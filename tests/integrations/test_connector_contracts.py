@@ -17,6 +17,7 @@ from tests.integrations.conftest import PATIENT, World
 
 TEST = {"code": "2345-7", "name": "血糖"}
 CHEST = {"code": "CXR", "name": "胸片", "modality": "DX"}
+AMOXICILLIN = {"drug": "amoxicillin", "name": "阿莫西林", "dose": "0.5 g", "frequency": "tid", "days": 5, "quantity": 2}
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {  # connector: its far end and an input
     "hl7.adt_a04": ("his", {"visitNumber": "V1", "department": "surgery"}),
     "hl7.adt_a08": ("his", {"visitNumber": "V1"}),
@@ -25,6 +26,8 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {  # connector: its far end and a
     "hl7.oml_o21": ("lis", {"visitNumber": "V1", "orderId": "ORDER-1", "tests": [TEST]}),
     "hl7.omi_o23": ("ris", {"visitNumber": "V1", "orderId": "ORDER-2", "procedure": CHEST}),
     "payment.order": ("wechat", {"orderId": "ORDER-3", "amount": 1250, "channel": "wechat"}),
+    "pharmacy.dispense": ("pharmacy", {"visitNumber": "V1", "orderId": "ORDER-4", "items": [AMOXICILLIN]}),
+    "sms.send": ("sms", {"phone": "139 1234 5678", "template": "SMS_QUEUE", "parameters": {"name": "王小明", "ticket": "N12"}}),
     "fhir.referral": ("partner", {"referralId": "REF-1", "reason": "手术", "hospital": "协和医院"}),
 }
 wire = pytest.mark.parametrize("type_", CALLS)
@@ -72,7 +75,7 @@ def test_an_answer_that_is_in_the_log_is_not_asked_for_again(world: World, type_
 def test_another_key_is_another_effect_except_where_the_order_is_the_key(world: World, type_: str) -> None:
     go(world, type_, "i1:t1:1")
     go(world, type_, "i2:t1:1")
-    once = type_ in ("payment.order", "fhir.referral", "hl7.oml_o21", "hl7.omi_o23")
+    once = type_ in ("payment.order", "pharmacy.dispense", "fhir.referral", "hl7.oml_o21", "hl7.omi_o23")
     assert len(list(world.desk.of(CALLS[type_][0]))) == (1 if once else 2)
 
 
@@ -138,8 +141,8 @@ def test_a_missing_input_is_named(world: World, type_: str) -> None:
 
 @wire
 def test_a_patient_that_nobody_knows_is_named(world: World, type_: str) -> None:
-    if type_ == "payment.order":
-        pytest.skip("a payment does not look the patient up")
+    if type_ in ("payment.order", "sms.send"):
+        pytest.skip("it does not look the patient up")
     with pytest.raises(ConnectorFailed, match="patientId: there is no patient") as failed:
         world.call(type_, patientId="nobody", **CALLS[type_][1])
     assert failed.value.kind == "permanent"
@@ -161,7 +164,7 @@ def test_nothing_personal_or_secret_lies_open_in_the_database(world: World, type
     with world.sessions() as session:
         session.connection().exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     pages = b"".join(path.read_bytes() for path in world.settings.var_dir.glob("carelane.db*"))
-    for canary in (PATIENT["name"], PATIENT["idCard"], PATIENT["phone"], "BEGIN PRIVATE KEY"):
+    for canary in (PATIENT["name"], PATIENT["idCard"], PATIENT["phone"], "13912345678", "BEGIN PRIVATE KEY"):
         assert canary.encode() not in pages
 
 
@@ -205,12 +208,12 @@ def test_what_is_personal_is_masked_when_a_call_is_shown() -> None:
 
 def wait_until_closed(world: World, end: str) -> None:
     """An MLLP end closes its port when it is down; give its thread a moment."""
-    if end in ("his", "lis", "ris"):
+    if end in ("his", "lis", "ris", "pharmacy"):
         _poll(world, end, reachable=False)
 
 
 def wait_until_open(world: World, end: str) -> None:
-    if end in ("his", "lis", "ris"):
+    if end in ("his", "lis", "ris", "pharmacy"):
         _poll(world, end, reachable=True)
 
 

@@ -49,6 +49,8 @@ KINDS: Mapping[str, Any] = {
     "payment": lazy_gettext("payment"),
     "referral": lazy_gettext("referral"),
     "communication": lazy_gettext("message"),
+    "prescription": lazy_gettext("prescription"),
+    "text": lazy_gettext("text message"),
 }
 STATES: Mapping[str, Any] = {
     "noted": lazy_gettext("noted"),

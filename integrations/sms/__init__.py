@@ -1,0 +1,1 @@
+"""Text messages: numbers, and the wires of providers."""
