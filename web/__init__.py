@@ -25,6 +25,7 @@ FEATURES = (
     "inbox",
     "insight",
     "live",
+    "money",
     "operations",
     "records",
     "rollout",

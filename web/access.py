@@ -78,6 +78,11 @@ TABLE: dict[str, Mapping[str, Scope]] = {
     "mappings.change": _row(everywhere=("integration_engineer",)),
     "quality.change": _row(everywhere=OPERATE),
     "patient.review": _row(everywhere=("registrar",)),
+    # money
+    "money.view": _row(everywhere=("cashier", *OPERATE)),
+    "money.run": _row(everywhere=("cashier", *OPERATE)),
+    "money.work": _row(everywhere=("cashier", "process_owner")),
+    "money.sign": _row(everywhere=("cashier", "process_owner")),
     # making it better
     "studio.view": _row(everywhere=(*REDESIGN, "integration_engineer")),
     "studio.deploy": _row(everywhere=("process_owner",)),

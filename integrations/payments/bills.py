@@ -117,8 +117,6 @@ def fen(text: str, line: int) -> int:
 def moment(text: str, line: int) -> datetime:
     """Beijing time, as both providers write it."""
     try:
-        if len(text) != 19 or text[10] != " ":
-            raise ValueError(text)
-        return datetime.fromisoformat(text).replace(tzinfo=BEIJING).astimezone(UTC)
+        return datetime.fromisoformat(text if len(text) == 19 and text[10] == " " else "").replace(tzinfo=BEIJING).astimezone(UTC)
     except ValueError as error:
         raise BillUnreadable(f"Line {line}: {text!r} is no time.") from error

@@ -171,7 +171,7 @@ def sign(session: Session, row: ReconciliationDay, *, by: str, note: str = "") -
     if left:
         raise Refused(f"{left} differences have no decision yet.")
     query = select(ReconciliationDifference).filter_by(day_id=row.id).order_by(ReconciliationDifference.line, ReconciliationDifference.key)
-    rows = [_plain(item) for item in session.scalars(query)]
+    rows = [plain(item) for item in session.scalars(query)]
     snapshot: dict[str, Any] = {"sides": row.sides, "classes": row.classes, "differences": rows, "compared": row.digest}
     snapshot["digest"] = hashlib.sha256(json.dumps(snapshot, sort_keys=True).encode()).hexdigest()
     row.signed, row.signed_by, row.signed_note, row.signed_at, row.state = snapshot, by, note.strip() or None, clock.now(), "signed"
@@ -179,7 +179,8 @@ def sign(session: Session, row: ReconciliationDay, *, by: str, note: str = "") -
     return row
 
 
-def _plain(item: ReconciliationDifference) -> dict[str, Any]:
+def plain(item: ReconciliationDifference) -> dict[str, Any]:
+    """A difference as the signed report holds it."""
     names = ("kind", "line", "key", "his", "platform", "provider", "state", "owner", "action", "reason", "decided_by", "cleared_day")
     return {name: getattr(item, name) for name in names}
 

@@ -121,13 +121,11 @@ def plain(content: bytes) -> list[Line]:
 def refunded_payments(session: Session, numbers: list[str]) -> dict[str, str]:
     """The payment behind each refund number that our ledger knows."""
     query = select(PaymentEntry.reference, PaymentEntry.payment_id).where(PaymentEntry.kind == "refund", PaymentEntry.reference.in_(numbers))
-    return {reference: id_ for reference, id_ in session.execute(query)}
+    return dict(session.execute(query))
 
 
 def fetched(link: book.Link, day: str) -> bytes:
     """The provider's bill over its wire. Raises ConnectorFailed; transient while it is not made yet."""
-    from integrations.payments import providers
-
     content = providers.provider(link).bill(day)
     if not content:
         raise ConnectorFailed(f"{link.name} gave an empty bill.", kind="transient")

@@ -29,6 +29,11 @@ def day_of(at: datetime) -> str:
     return at.astimezone(BEIJING).date().isoformat()
 
 
+def yesterday() -> str:
+    """The newest day that is over."""
+    return day_of(clock.now() - timedelta(days=1))
+
+
 def span(day: str) -> tuple[datetime, datetime]:
     """Begin and end of a day."""
     begin = datetime.combine(date.fromisoformat(day), datetime.min.time(), BEIJING).astimezone(UTC)
@@ -160,7 +165,7 @@ def _cells(line: Line) -> list[Any]:
 def _digest(own: Mapping[str, list[Line]], carried: list[Difference]) -> str:
     made = hashlib.sha256()
     for side in SIDES:
-        rows = sorted(_row(line) for line in own[side]) + [side] + sorted(_row(line) for item in carried for line in getattr(item, side))
+        rows = [*sorted(_row(line) for line in own[side]), side, *sorted(_row(line) for item in carried for line in getattr(item, side))]
         made.update("\n".join(rows).encode())
     return made.hexdigest()
 
@@ -234,7 +239,7 @@ def _payments(session: Session, report: Report) -> dict[str, str]:
     found: dict[str, str] = {}
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
-        found |= {number: id_ for number, id_ in session.execute(select(Payment.trade_no, Payment.id).where(Payment.trade_no.in_(part)))}
+        found |= dict(session.execute(select(Payment.trade_no, Payment.id).where(Payment.trade_no.in_(part))))
         found |= sources.refunded_payments(session, part)
     return found
 

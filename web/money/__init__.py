@@ -1,0 +1,1 @@
+"""Money: the daily reconciliation, its differences and its signature."""
