@@ -17,7 +17,7 @@ from engine import clock
 from engine.db import new_id
 from engine.execution import instances, state, tasks
 from engine.execution.environment import Deployed
-from engine.execution.tables import Instance, Task
+from engine.execution.tables import Instance, Task, urgency
 from tests.engine.build import end, process, script, start, user, xor
 
 LOOP = process(
@@ -39,10 +39,12 @@ def fill(engine: Engine, count: int) -> None:
             connection.execute(insert(Instance.__table__), [{**instance, "id": id} for id in ids])
             tasks_ = [
                 {
-                    **task, "id": new_id(), "instance_id": id, "role": ROLES[n % 4], "roles": [ROLES[n % 4]], "priority": n * 7919 % 101,
-                    "due": None if n % 3 else now + timedelta(minutes=n % 600), "created": now + timedelta(seconds=n),
+                    **task, "id": new_id(), "instance_id": id, "role": ROLES[n % 4], "roles": [ROLES[n % 4]], "offer": ROLES[n % 4],
+                    "priority": n * 7919 % 101, "created": now + timedelta(seconds=n), "due": due,
+                    "urgency": urgency(n % 5 or None, n * 7919 % 101, due),
                 }
                 for n, id in enumerate(ids)
+                for due in (None if n % 3 else now + timedelta(minutes=n % 600),)
             ]  # fmt: skip
             connection.execute(insert(Task.__table__), tasks_)
         if engine.dialect.name == "sqlite":

@@ -20,7 +20,7 @@ from engine.execution.environment import Deployed
 from engine.execution.run import Run
 from engine.execution.specs.work import UserTask
 from engine.execution.steps import store
-from engine.execution.tables import Incident, Instance, Job, Subscription, Task
+from engine.execution.tables import Incident, Instance, Job, Subscription, Task, offer, urgency
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import Element, ProcessModel
 from engine.models.tables import Definition
@@ -278,5 +278,6 @@ def _rewrite_task(session: Session, row: Instance, token: Token, definition: str
             definition_id=definition, element_id=element.id, name=element.label("en"), form_id=offered.form_id,
             names={lang: element.label(lang) for lang in ("zh", "en")}, role=offered.roles[0] if offered.roles else "",
             roles=list(offered.roles), users=list(offered.users), due=offered.due, follow_up=offered.follow_up, priority=offered.priority,
+            offer=offer(offered.roles, offered.users), urgency=urgency(row.acuity, offered.priority, offered.due),
         )
     )  # fmt: skip

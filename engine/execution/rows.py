@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from engine import clock
@@ -22,13 +23,11 @@ from engine.execution.effects import (
     TimerSet,
 )
 from engine.execution.environment import Deployed, cached, settings
-from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task
+from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task, offer, urgency
 from engine.execution.values import encode
 
 if TYPE_CHECKING:
     from engine.models.elements import Element
-
-OPEN_JOBS = ("ready", "running", "failed")
 
 
 class Rows:
@@ -93,6 +92,7 @@ class Rows:
             "assignee": e.assignee, "priority": e.priority, "created": self.now, "claimed": self.now if e.assignee else None,
             "due": e.due, "follow_up": e.follow_up, "department": row.department, "subject": row.subject,
             "ticket": row.ticket, "acuity": row.acuity, "state": "open",
+            "offer": offer(e.roles, e.users), "urgency": urgency(row.acuity, e.priority, e.due),
         }  # fmt: skip
 
     def _job(self, e: JobOpened | TimerSet, wait: str, kind: str, due: Any, key: str) -> dict[str, Any]:
@@ -137,22 +137,21 @@ class Rows:
     def flush(self) -> None:
         """Writes everything: closings first, then what is new."""
         self.session.flush()
-        self.connection = self.session.connection()
-        for name in ("done", "off"):
-            ended = "completed" if name == "done" else "cancelled"
-            self._update(Task, self.closed[f"task {name}"], ("open",), state=ended, ended=self.now, ended_by=self.actor)
-            self._update(Job, self.closed[f"job {name}"], OPEN_JOBS, state="done" if name == "done" else "cancelled", ended=self.now)
-        if self.closed["sub"]:
-            self.connection.execute(statements.UNSUBSCRIBE, {"at_instance": self.instance.id, "at_tokens": self.closed["sub"]})
-        self._update(Incident, self.closed["incident"], ("open",), state="resolved", resolved=self.now, resolved_by=self.actor)
-        tables = ((Task, self.tasks), (Job, self.jobs), (Subscription, self.subs), (Incident, self.incidents))
+        connection = self.session.connection()
+        for name, state in (("done", "completed"), ("off", "cancelled")):
+            self._end(connection, Task, self.closed[f"task {name}"], state=state, ended=self.now, ended_by=self.actor)
+            self._end(connection, Job, self.closed[f"job {name}"], state="done" if name == "done" else "cancelled", ended=self.now)
+        self._end(connection, Incident, self.closed["incident"], state="resolved", resolved=self.now, resolved_by=self.actor)
+        if tokens := self.closed["sub"]:
+            statements.UNSUBSCRIBE.run(connection, *({"at_instance": self.instance.id, "at_token": token} for token in tokens))
+        tables: tuple[tuple[Any, Collection[dict[str, Any]]], ...] = (
+            (Task, self.tasks.values()), (Job, self.jobs.values()), (Subscription, self.subs.values()),
+            (Incident, self.incidents.values()), (Event, self.events),
+        )  # fmt: skip
         for table, rows in tables:
             if rows:
-                self.connection.execute(statements.INSERT[table], list(rows.values()))
-        if self.events:
-            self.connection.execute(statements.INSERT[Event], self.events)
+                statements.INSERT[table].run(connection, *rows)
 
-    def _update(self, table: Any, tokens: list[str], states: tuple[str, ...], **values: Any) -> None:
+    def _end(self, connection: Connection, table: Any, tokens: list[str], **values: Any) -> None:
         if tokens:
-            where = {"at_instance": self.instance.id, "at_tokens": tokens, "at_states": states}
-            self.connection.execute(statements.END[table], {**where, **values})
+            statements.END[table].run(connection, *({"at_instance": self.instance.id, "at_token": token, **values} for token in tokens))

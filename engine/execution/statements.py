@@ -1,17 +1,23 @@
-"""The statements of every step, built once: building one anew costs more than carrying it out.
+"""The statements of every step, prepared once.
 
 They run on the session's own connection, past the unit of work, so that what they change is told to loaded objects with
-`told`. Names of set values are columns; those of conditions begin with `at_`.
+`told`, and what they read becomes a loaded object with `adopt`. Names of set values are columns; those of conditions begin
+with `at_`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Table, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
+from engine.execution.prepared import Prepared
 from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task
+
+E = TypeVar("E", Instance, Task)
 
 
 def _table(entity: Any) -> Table:
@@ -19,24 +25,54 @@ def _table(entity: Any) -> Table:
     return table
 
 
-_instance, _task, _job, _subscription, _incident = map(_table, (Instance, Task, Job, Subscription, Incident))
-_tokens: BindParameter[Any] = bindparam("at_tokens", expanding=True)
-_states: BindParameter[Any] = bindparam("at_states", expanding=True)
+def _insert(entity: Any) -> Prepared:
+    names = [column.name for column in _table(entity).c if column.autoincrement is not True]
+    return Prepared(insert(_table(entity)).inline(), names)
 
-INSERT = {entity: insert(_table(entity)) for entity in (Task, Job, Subscription, Incident, Event)}
 
-TASK_AND_INSTANCE = select(Task, Instance).join(Instance, Instance.id == Task.instance_id).where(Task.id == bindparam("at_id"))
+def _end(entity: Any, states: tuple[str, ...], *sets: str) -> Prepared:
+    c = _table(entity).c
+    where = (c.instance_id == bindparam("at_instance"), c.token == bindparam("at_token"), c.state.in_(_literals(states)))
+    return Prepared(update(_table(entity)).where(*where), sets)
 
-SAVE_INSTANCE = update(_instance).where(_instance.c.id == bindparam("at_id"), _instance.c.rev == bindparam("at_rev"))
-FOLLOW_TASKS = update(_task).where(_task.c.instance_id == bindparam("at_instance"), _task.c.state == "open")
-COMPLETE_TASK = update(_task).where(
-    _task.c.id == bindparam("at_id"), _task.c.state == "open", or_(_task.c.assignee.is_(None), _task.c.assignee == bindparam("at_user"))
+
+def _literals(states: tuple[str, ...]) -> list[Any]:
+    return [literal_column(f"'{state}'") for state in states]
+
+
+_instance, _task, _job, _subscription = map(_table, (Instance, Task, Job, Subscription))
+OPEN: ColumnElement[str] = literal_column("'open'")  # a literal: indexes of open rows are found by it
+FOLLOWED = ("subject", "ticket", "acuity", "department")  # columns that follow root variables
+
+INSERT = {entity: _insert(entity) for entity in (Instance, Task, Job, Subscription, Incident, Event)}
+
+READ_INSTANCE = Prepared(select(_instance).where(_instance.c.id == bindparam("at_id")))
+READ_TASK = Prepared(
+    select(_instance, _task.c.token.label("task_token"), _task.c.assignee.label("task_assignee"))
+    .join(_task, _instance.c.id == _task.c.instance_id)
+    .where(_task.c.id == bindparam("at_id"))
+)
+
+FOLLOW_TASKS = Prepared(
+    update(_task)
+    .where(_task.c.instance_id == bindparam("at_instance"), _task.c.state == OPEN)
+    .values(urgency=bindparam("at_acuity") + func.substr(_task.c.urgency, 2)),
+    FOLLOWED,
+)
+COMPLETE_TASK = Prepared(
+    update(_task).where(
+        _task.c.id == bindparam("at_id"), _task.c.state == OPEN, or_(_task.c.assignee.is_(None), _task.c.assignee == bindparam("at_user"))
+    ),
+    ("state", "ended", "ended_by", "assignee", "draft"),
 )
 END = {
-    entity: update(table).where(table.c.instance_id == bindparam("at_instance"), table.c.token.in_(_tokens), table.c.state.in_(_states))
-    for entity, table in ((Task, _task), (Job, _job), (Incident, _incident))
+    Task: _end(Task, ("open",), "state", "ended", "ended_by"),
+    Job: _end(Job, ("ready", "running", "failed"), "state", "ended"),
+    Incident: _end(Incident, ("open",), "state", "resolved", "resolved_by"),
 }
-UNSUBSCRIBE = delete(_subscription).where(_subscription.c.instance_id == bindparam("at_instance"), _subscription.c.token.in_(_tokens))
+UNSUBSCRIBE = Prepared(
+    delete(_subscription).where(_subscription.c.instance_id == bindparam("at_instance"), _subscription.c.token == bindparam("at_token"))
+)
 
 _is_due = or_((Job.state == "ready") & (Job.due <= bindparam("at_now")), (Job.state == "running") & (Job.lease < bindparam("at_now")))
 DUE_JOBS = (
@@ -52,7 +88,27 @@ CLAIM_JOB = update(_job).where(_job.c.id == bindparam("at_id"))
 FENCED_JOB = update(_job).where(_job.c.id == bindparam("at_id"), _job.c.owner == bindparam("at_owner"), _job.c.state == "running")
 
 
+@cache
+def save_instance(names: tuple[str, ...]) -> Prepared:
+    """Writes these columns, if nobody has moved the instance meanwhile. What did not change is left alone, and so are its indexes."""
+    return Prepared(update(_instance).where(_instance.c.id == bindparam("at_id"), _instance.c.rev == bindparam("at_rev")), names)
+
+
 def told(entity: Any, values: dict[str, Any]) -> None:
     """Tells a loaded object what a statement has written."""
     for name, value in values.items():
         set_committed_value(entity, name, value)
+
+
+def held(session: Session, entity: type[E], id: str) -> E | None:
+    """The object that the session has loaded already."""
+    return session.identity_map.get(entity.__mapper__.identity_key_from_primary_key((id,)))
+
+
+def adopt(session: Session, entity: type[E], values: dict[str, Any]) -> E:
+    """A row that a statement has read or written, as the session's object."""
+    row: E = entity.__mapper__.class_manager.new_instance()
+    row.__dict__.update(values)
+    make_transient_to_detached(row)
+    session.add(row)
+    return row

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, make_transient_to_detached
 
 from engine import clock, faults
 from engine.errors import NotFound, Refused, Stale
@@ -18,10 +18,9 @@ from engine.execution import state, statements
 from engine.execution.environment import Deployed
 from engine.execution.rows import Rows
 from engine.execution.run import Run
-from engine.execution.tables import Instance, Message
+from engine.execution.statements import FOLLOWED
+from engine.execution.tables import Instance, Message, urgency
 from engine.execution.values import decode
-
-FOLLOWED = ("subject", "ticket", "acuity", "department")  # columns that follow root variables
 
 
 def advance(session: Session, instance_id: str, act: Callable[[Run], Any], *, actor: str, handled: Collection[str] = ()) -> Instance:
@@ -30,9 +29,7 @@ def advance(session: Session, instance_id: str, act: Callable[[Run], Any], *, ac
     `handled` are tokens whose task or job row the caller has closed already. Raises NotFound, Refused when the instance is
     over or suspended, Stale when somebody else moved it meanwhile.
     """
-    row = session.get(Instance, instance_id)
-    if row is None:
-        raise NotFound(f"There is no instance {instance_id}.")
+    row = _instance(session, instance_id)
     if row.state != "running":
         raise Refused(f"The instance is {row.state}; nothing in it can be moved.", state=row.state)
     run = state.load(row.body, Deployed(session))
@@ -58,22 +55,32 @@ def store(session: Session, row: Instance, run: Run, *, actor: str, handled: Col
         _deliver_early(session, row, run, rows, actor)
 
 
+def _instance(session: Session, id: str) -> Instance:
+    if (row := statements.held(session, Instance, id)) is not None:
+        return row
+    found = statements.READ_INSTANCE.first(session.connection(), {"at_id": id})
+    if found is None:
+        raise NotFound(f"There is no instance {id}.")
+    return statements.adopt(session, Instance, found)
+
+
 def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool) -> None:
-    if new:
-        for name, value in values.items():
-            setattr(row, name, value)
-        session.add(row)
-        session.flush()
-        return
-    moved = {name: getattr(row, name) for name in FOLLOWED} != {name: values[name] for name in FOLLOWED}
-    values["rev"] = row.rev + 1
     connection = session.connection()
-    done = connection.execute(statements.SAVE_INSTANCE, {"at_id": row.id, "at_rev": row.rev, **values})
-    if done.rowcount != 1:
+    if new:
+        whole = {name: getattr(row, name) for name in Instance.__table__.c.keys()} | values  # noqa: SIM118  of columns
+        statements.INSERT[Instance].run(connection, whole)
+        statements.told(row, whole)
+        make_transient_to_detached(row)
+        session.add(row)
+        return
+    followed = {name: values[name] for name in FOLLOWED if getattr(row, name) != values[name]}
+    written = {name: value for name, value in values.items() if name not in FOLLOWED} | followed | {"rev": row.rev + 1}
+    if statements.save_instance(tuple(written)).run(connection, {"at_id": row.id, "at_rev": row.rev, **written}) != 1:
         raise Stale("The visit moved on while this step was computed.")
-    statements.told(row, values)
-    if moved:
-        connection.execute(statements.FOLLOW_TASKS, {"at_instance": row.id, **{name: values[name] for name in FOLLOWED}})
+    statements.told(row, written)
+    if followed:
+        all_four = {name: values[name] for name in FOLLOWED}
+        statements.FOLLOW_TASKS.run(connection, {"at_instance": row.id, "at_acuity": urgency(row.acuity)[0], **all_four})
 
 
 def _followed(row: Instance, run: Run) -> dict[str, Any]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.db import Base, Encrypted, UtcDateTime, new_id
+
+
+def _where(name: str, *columns: str, having: str) -> Index:
+    """An index of the rows that are still looked for: what is over costs it nothing."""
+    return Index(name, *columns, sqlite_where=text(having), postgresql_where=text(having))
 
 
 class Instance(Base):
@@ -21,12 +27,13 @@ class Instance(Base):
     __tablename__ = "instance"
     __table_args__ = (
         Index("instance_by_process", "process_id", "state", "started"),
-        Index("instance_by_key", "business_key"),
-        Index("instance_by_subject", "subject"),
+        _where("instance_with_key", "business_key", having="business_key IS NOT NULL"),
+        _where("instance_of_subject", "subject", having="subject IS NOT NULL"),
+        _where("instance_in_department", "department", having="department IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
-    definition_id: Mapped[str] = mapped_column(ForeignKey("definition.id"), index=True)
+    definition_id: Mapped[str] = mapped_column(ForeignKey("definition.id"))
     process_id: Mapped[str] = mapped_column(String(200))
     version: Mapped[int]
     state: Mapped[str] = mapped_column(String(10), default="running")  # running, suspended, incident, completed, cancelled
@@ -35,7 +42,7 @@ class Instance(Base):
     subject: Mapped[str | None] = mapped_column(String(40))
     ticket: Mapped[str | None] = mapped_column(String(20))
     acuity: Mapped[int | None]
-    department: Mapped[str | None] = mapped_column(String(50), index=True)
+    department: Mapped[str | None] = mapped_column(String(50))
     arm: Mapped[str | None] = mapped_column(String(20))  # as-is, to-be; None outside a programme
     started: Mapped[datetime] = mapped_column(UtcDateTime)
     started_by: Mapped[str] = mapped_column(String(100), default="")
@@ -44,18 +51,29 @@ class Instance(Base):
     body: Mapped[Any] = mapped_column(Encrypted("instance.body"))  # tokens, scopes, variables
 
 
+def urgency(acuity: int | None, priority: int = 0, due: datetime | None = None) -> str:
+    """What open tasks are sorted by: acuity (1 first, none last), then priority (100 first), then due time (none last)."""
+    level = 9 if acuity is None else min(max(acuity, 0), 9)
+    return f"{level}{100 - priority:03d}{due.astimezone(UTC):%Y%m%d%H%M%S}" if due else f"{level}{100 - priority:03d}9"
+
+
+def offer(roles: Sequence[str], users: Sequence[str]) -> str:
+    """The group that a task is offered to alone, else `*`: most inboxes are one walk along an index of this."""
+    return roles[0] if len(roles) == 1 and not users else "*"
+
+
 class Task(Base):
     """A user task in somebody's inbox."""
 
     __tablename__ = "task"
     __table_args__ = (
         UniqueConstraint("instance_id", "token"),
-        Index("task_inbox", "state", "role", "priority", "due"),
-        Index("task_by_assignee", "state", "assignee"),
+        _where("task_offered", "offer", "urgency", "id", "department", having="state = 'open'"),
+        _where("task_of_assignee", "assignee", "urgency", "id", having="state = 'open' AND assignee IS NOT NULL"),
     )
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True, default=new_id)
-    instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"), index=True)
+    instance_id: Mapped[str] = mapped_column(ForeignKey("instance.id"))
     token: Mapped[str] = mapped_column(String(40))
     process_id: Mapped[str] = mapped_column(String(200))
     definition_id: Mapped[str] = mapped_column(String(20))
@@ -66,9 +84,11 @@ class Task(Base):
     role: Mapped[str] = mapped_column(String(100), default="")  # first candidate group
     roles: Mapped[list[str]] = mapped_column(JSON, default=list)  # all candidate groups
     users: Mapped[list[str]] = mapped_column(JSON, default=list)  # candidate users
+    offer: Mapped[str] = mapped_column(String(100), default="*", server_default="*")  # the one group it is for; * when otherwise
     assignee: Mapped[str | None] = mapped_column(String(100))
     state: Mapped[str] = mapped_column(String(10), default="open")  # open, completed, cancelled
     priority: Mapped[int] = mapped_column(default=50)  # 0 to 100, 100 first
+    urgency: Mapped[str] = mapped_column(String(20), default="", server_default="")  # what open tasks are sorted by, see `urgency`
     created: Mapped[datetime] = mapped_column(UtcDateTime)
     claimed: Mapped[datetime | None] = mapped_column(UtcDateTime)
     due: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -77,7 +97,7 @@ class Task(Base):
     ended_by: Mapped[str | None] = mapped_column(String(100))
     draft: Mapped[Any | None] = mapped_column(Encrypted("task.draft"))  # values saved before completion
     department: Mapped[str | None] = mapped_column(String(50))
-    subject: Mapped[str | None] = mapped_column(String(40), index=True)
+    subject: Mapped[str | None] = mapped_column(String(40))
     ticket: Mapped[str | None] = mapped_column(String(20))
     acuity: Mapped[int | None]
 
@@ -173,7 +193,11 @@ class Event(Base):
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("event_by_instance", "instance_id", "id"), Index("event_by_time", "at"), Index("event_by_tag", "tag", "kind", "at"))
+    __table_args__ = (
+        Index("event_by_instance", "instance_id", "id"),
+        Index("event_by_time", "at"),
+        _where("event_with_tag", "tag", "kind", "at", having="tag IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     instance_id: Mapped[str] = mapped_column(String(20))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import String, and_, cast, or_, select, update
+from sqlalchemy import ColumnElement, String, and_, cast, false, or_, select, union, update
 from sqlalchemy.orm import Session
 
 import forms
@@ -30,26 +30,38 @@ def inbox(
     text: str | None = None,
     subjects: Collection[str] = (),
 ) -> list[Task]:
-    """The tasks that `user` with `roles` may do, most urgent first.
+    """The tasks that `user` with `roles` may do, most urgent first: acuity, then priority, then due, then age.
 
     `departments` keeps tasks of those departments and of none; None keeps all. `mine` keeps what the user has claimed.
     `text` searches tickets and step names; `subjects` are patients found by name elsewhere.
     """
-    may = or_(Task.role.in_(roles), _listed(Task.roles, roles), Task.assignee == user, _listed(Task.users, [user] if user else []))
-    query = select(Task).where(Task.state == state, Task.assignee == user if mine else may)
+    also = [Task.state == (statements.OPEN if state == "open" else state)]
     if departments is not None:
-        query = query.where(or_(Task.department.in_(departments), Task.department.is_(None)))
+        also.append(or_(Task.department.in_(departments), Task.department.is_(None)))
     if text:
         like = f"%{text}%"
         found = [Task.ticket.ilike(like), Task.name.ilike(like), cast(Task.names, String).ilike(like)]
-        query = query.where(or_(*found, Task.subject.in_(subjects)))
-    order = (Task.priority.desc(), Task.due.is_(None), Task.due, Task.created, Task.id)
+        also.append(or_(*found, Task.subject.in_(subjects)))
+    order = (Task.urgency, Task.id)
+    # Each way of being offered a task is a walk along an index of its own, which ends when there are enough.
+    ways = [select(Task.id).where(way, *also).order_by(*order).limit(limit + offset).subquery() for way in _ways(user, roles, mine=mine)]
+    query = select(Task).where(Task.id.in_(union(*[select(way.c.id) for way in ways])))
     return list(session.scalars(query.order_by(*order).limit(limit).offset(offset)))
 
 
-def _listed(column: Any, names: Collection[str]) -> Any:
-    """True where a JSON list holds one of the names beyond its first (which has a column of its own)."""
-    return or_(*[and_(cast(column, String).like(f'%"{name}"%')) for name in names]) if names else column.is_(None)
+def _ways(user: str | None, roles: Collection[str], *, mine: bool) -> list[ColumnElement[bool]]:
+    """The ways in which a task may be offered to somebody."""
+    held = Task.assignee == user
+    if mine:
+        return [held]
+    nobody = and_(Task.role == "", cast(Task.users, String) == "[]")
+    listed = or_(nobody, _listed(Task.roles, roles), _listed(Task.users, [user] if user else []))
+    return [held, and_(Task.offer == "*", listed), *(Task.offer == role for role in roles)]
+
+
+def _listed(column: Any, names: Collection[str]) -> ColumnElement[bool]:
+    """True where a JSON list holds one of the names."""
+    return or_(false(), *(cast(column, String).contains(f'"{name}"', autoescape=True) for name in names))
 
 
 def get(session: Session, task_id: str) -> Task:
@@ -104,20 +116,22 @@ def save_draft(session: Session, task_id: str, values: dict[str, Any], *, user: 
 
 def complete(session: Session, task_id: str, values: dict[str, Any], *, user: str) -> Instance:
     """Completes a task with typed, validated values and moves its instance on. Exactly one of many callers succeeds."""
-    found = session.execute(statements.TASK_AND_INSTANCE, {"at_id": task_id}).first()
+    connection = session.connection()
+    found = statements.READ_TASK.first(connection, {"at_id": task_id})
     if found is None:
         raise errors.NotFound("There is no such task.")
-    task: Task = found[0]
-    if task.assignee not in (None, user):
-        raise errors.Conflict(_taken(task), assignee=task.assignee)
+    token, assignee = found.pop("task_token"), found.pop("task_assignee")
     ending = {"state": "completed", "ended": clock.now(), "ended_by": user, "assignee": user, "draft": None}
-    done = session.connection().execute(statements.COMPLETE_TASK, {"at_id": task_id, "at_user": user, **ending})
-    if done.rowcount != 1:
+    if assignee not in (None, user) or statements.COMPLETE_TASK.run(connection, {"at_id": task_id, "at_user": user, **ending}) != 1:
+        task = get(session, task_id)
         session.refresh(task)
         raise errors.Conflict(_taken(task), assignee=task.assignee, state=task.state)
-    statements.told(task, ending)
-    token, by = task.token, {"user": user, "values": values}
-    return advance(session, task.instance_id, lambda run: run.complete(token, values, by), actor=user, handled=[token])
+    if (loaded := statements.held(session, Task, task_id)) is not None:
+        statements.told(loaded, ending)
+    if statements.held(session, Instance, found["id"]) is None:
+        statements.adopt(session, Instance, found)
+    by = {"user": user, "values": values}
+    return advance(session, found["id"], lambda run: run.complete(token, values, by), actor=user, handled=[token])
 
 
 def form_of(session: Session, task: Task) -> forms.Form | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from engine.clock import now
 from engine.execution import tasks
 from engine.execution.tables import Task
 from web import patients
-from web.access import scope_of
+from web.access import may, scope_of
 from web.accounts.user import User
 from web.db import db
 
@@ -61,21 +61,29 @@ class Row:
 
 def rows(user: User, choice: Choice) -> list[Row]:
     """The open tasks that this person may do, most urgent first."""
+    found = _tasks(user, choice)
+    if choice.text:
+        subjects = patients.named(choice.text) if may("patient.identity") else []
+        # Part of a name is looked for among the most urgent only: names are encrypted, so that the database cannot search them.
+        near = [row.task for row in _as_rows(found.values(), user) if _matches(row, choice.text)]
+        found = {task.id: task for task in near} | _tasks(user, choice, text=choice.text, subjects=subjects)
+    return sorted(_as_rows(found.values(), user), key=_urgency)[:MOST]
+
+
+def _tasks(user: User, choice: Choice, **search: Any) -> dict[str, Task]:
     found: dict[str, Task] = {}
     for role in sorted([choice.role] if choice.role else user.role_names):
-        for task in tasks.inbox(db.session(), user=user.login, roles=[role], departments=_where(user, role, choice), limit=MOST):
-            found[task.id] = task
-    mine = [t for t in found.values() if not choice.mine or t.assignee == user.login]
-    listed = _as_rows(mine, user)
-    wanted = [row for row in listed if not choice.text or _matches(row, choice.text)]
-    return sorted(wanted, key=_urgency)[:MOST]
+        asked = {"departments": _where(user, role, choice), "mine": choice.mine, "limit": MOST, **search}
+        found |= {task.id: task for task in tasks.inbox(db.session(), user=user.login, roles=[role], **asked)}
+    return found
 
 
 def visible(user: User, task: Task) -> bool:
     """Whether a task is one of theirs: by role and department, by name, or because they hold it."""
     if task.assignee == user.login or user.login in task.users:
         return True
-    held = user.role_names.intersection(task.roles or [task.role])
+    offered = set(task.roles or [task.role]) - {""}
+    held = user.role_names.intersection(offered) if offered or task.users else user.role_names
     if not held:
         return False
     departments = user.departments(held)
@@ -110,6 +118,5 @@ def _matches(row: Row, text: str) -> bool:
     return text in row.patient.casefold() or text in (row.task.ticket or "").casefold()
 
 
-def _urgency(row: Row) -> tuple[int, int, datetime, datetime]:
-    due = row.task.due or datetime.max.replace(tzinfo=row.task.created.tzinfo)
-    return (row.task.acuity or 9, -row.task.priority, due, row.task.created)
+def _urgency(row: Row) -> tuple[str, str]:
+    return row.task.urgency, row.task.id
