@@ -9,6 +9,7 @@ from engine import clock
 from integrations import runtime
 from integrations.connector import REFUSED, Work, connector
 from integrations.connectors.hl7_oml_o21 import PRIORITIES
+from integrations.fhir.server.ours import Ordered
 from integrations.hl7 import order, write
 from integrations.schema import about
 
@@ -65,7 +66,8 @@ def request(given: Input, work: Work) -> Output:
             write.segment("IPC", {1: proposed, 2: given.order_id, 3: study_uid(given.order_id), 4: "1", 5: wanted.modality}),
         ]
 
-    answer = order.submit(work, ("OMI", "O23", "OMI_O23"), given.patient_id, segments, reference=given.order_id)
+    ordered = Ordered(given.order_id, "RAD", [(wanted.code, wanted.name)], given.priority, given.visit_number)
+    answer = order.submit(work, ("OMI", "O23", "OMI_O23"), given.patient_id, segments, reference=given.order_id, ordered=ordered)
     return Output(answer.get("MSA", 1), answer.get("IPC", 1) or answer.get("OBR", 18) or proposed)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from engine import clock
 from integrations import runtime
 from integrations.connector import REFUSED, Work, connector
+from integrations.fhir.server.ours import Ordered
 from integrations.hl7 import order, write
 from integrations.schema import about
 
@@ -64,5 +65,7 @@ def request(given: Input, work: Work) -> Output:
                 lines.append(write.segment("SPM", {1: 1, 4: given.specimen}))
         return lines
 
-    answer = order.submit(work, ("OML", "O21", "OML_O21"), given.patient_id, segments, reference=given.order_id)
+    codes = [(test.code, test.name) for test in given.tests]
+    ordered = Ordered(given.order_id, "LAB", codes, given.priority, given.visit_number)
+    answer = order.submit(work, ("OML", "O21", "OML_O21"), given.patient_id, segments, reference=given.order_id, ordered=ordered)
     return Output(answer.get("MSA", 1), answer.get("ORC", 3) or answer.get("OBR", 3) or None)

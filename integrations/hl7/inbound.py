@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.db import new_id
-from engine.execution import messages
-from integrations.hl7 import ack, read
+from integrations import outcomes, runtime
+from integrations.fhir.server import ours
+from integrations.hl7 import ack, admissions, appointments, read, referrals, write
 from integrations.hl7.read import Message, Unreadable
 from integrations.hl7.results import RESULT_KINDS, Result, results
 from integrations.messages import log, worklist
@@ -40,14 +42,40 @@ def store(session: Session, connection: str, raw: bytes) -> list[Received]:
     return [_store_one(session, connection, piece, raw) for piece in read.split(raw)]
 
 
-def reply(received: list[Received], *, zone: str) -> bytes:
-    """The acknowledgement of what was stored: AA, or AR for something that is no HL7 (it is kept all the same)."""
-    first = received[0].message
-    control = new_id().upper()
-    if first is None:
-        text = "This is no HL7 v2 message; it was kept for review."
-        return ack.answer(None, "AR", text, at=clock.now(), zone=zone, control=control)
-    return ack.answer(first, "AA", at=clock.now(), zone=zone, control=control)
+def replies(received: list[Received], raw: bytes, *, zone: str) -> list[bytes]:
+    """The answers to what was stored, in the mode that each sender asked for: AA or CA, or AR for something that is no HL7.
+
+    A batch is answered by a batch of acknowledgements, several messages in one frame by an answer each.
+    """
+    made = [text for item in received if (text := _reply(item, zone)) is not None]
+    if len(made) > 1 and raw.lstrip()[:3] in (b"FHS", b"BHS"):
+        head, tail = write.segment("BHS", {}) + "|^~\\&", write.segment("BTS", {1: len(made)})
+        return [b"".join([f"{head}\r".encode(), *made, f"{tail}\r".encode()])]
+    return made
+
+
+def later(session: Session, item: Received, *, zone: str) -> bytes | None:
+    """The application acknowledgement of enhanced mode, once a message was placed: AA, or AE with the reason for the work list."""
+    row = session.get_one(MessageLog, item.row.id)
+    good = row.state not in ("unmatched", "stored")
+    if not ack.asked_later(item.message, good=good):
+        return None
+    text = "" if good else row.error or "It waits to be placed."
+    return ack.answer(item.message, "AA" if good else "AE", text, at=clock.now(), zone=zone, control=new_id().upper())
+
+
+def keep(session: Session, connection: str, raw: bytes, reason: str, detail: str) -> None:
+    """Stores something that must not be taken for a whole message (cut short, too large) and puts it on the work list."""
+    digest = log.digest(raw)
+    control = f"{reason}:{digest[:40]}"
+    known = session.scalar(select(MessageLog).filter_by(connection=connection, direction="in", control=control))
+    if known is not None:
+        known.attempts += 1
+        return
+    row = _row(connection, control, digest, "", raw, None)
+    session.add(row)
+    session.flush()
+    _unplaced(session, row, reason, detail)
 
 
 def pending(session: Session, limit: int = 100, older: float = 0.0) -> list[str]:
@@ -75,16 +103,11 @@ def place(session: Session, message_id: str) -> MessageLog:
         return _unplaced(session, row, "unreadable", error.message)
     if "#" in row.control:
         return _unplaced(session, row, "control_reused", "The sender used this message id before for other content.")
-    if message.kind not in RESULT_KINDS:
-        return _unplaced(session, row, "no_mapping", f"There is no mapping for {message.kind or 'a message without a type'}.")
-    found = results(message)
-    if not found:
-        return _unplaced(session, row, "no_order", "It holds no OBR segment, so it is about no order.")
-    row.mapped = [result.payload for result in found]
-    row.reference = found[0].order_id or None
     row.state = "matched"
-    for result in found:
-        _deliver(session, row, message, result)
+    if message.kind in RESULT_KINDS:
+        _results(session, row, message)
+    elif (why := _others(session, row, message)) is not None:
+        return _unplaced(session, row, *why)
     row.ended = clock.now()
     session.flush()
     return row
@@ -112,7 +135,8 @@ def _store_one(session: Session, connection: str, piece: str, raw: bytes) -> Rec
     except Unreadable:
         message = None
     digest = log.digest("\r".join(line for line in piece.split("\r") if not line.startswith("MSH")) if message else raw)
-    control = f"{message.sender[:60]}|{message.control[:40]}" if message and message.control else f"sha256:{digest[:40]}"
+    control = f"{message.sender[:60]}|{_once(message.control)}" if message and message.control else f"sha256:{digest[:40]}"
+    control = _plain(control)
     for name in (control, f"{control}#{digest[:12]}"):
         known = session.scalar(select(MessageLog).filter_by(connection=connection, direction="in", control=name))
         if known is None:
@@ -129,9 +153,47 @@ def _store_one(session: Session, connection: str, piece: str, raw: bytes) -> Rec
 def _row(connection: str, control: str, digest: str, piece: str, raw: bytes, message: Message | None) -> MessageLog:
     stored: dict[str, Any] = {"text": piece} if message else {"base64": base64.b64encode(raw).decode()}
     return MessageLog(
-        direction="in", connection=connection, kind=(message.kind[:60] if message else ""), control=control, digest=digest,
+        direction="in", connection=connection, kind=(_plain(message.kind)[:60] if message else ""), control=control, digest=digest,
         state="stored", raw=stored, attempts=1, at=clock.now(),
     )  # fmt: skip
+
+
+def _reply(item: Received, zone: str) -> bytes | None:
+    message, control, now = item.message, new_id().upper(), clock.now()
+    if message is None:
+        return ack.answer(None, "AR", "This is no HL7 v2 message; it was kept for review.", at=now, zone=zone, control=control)
+    letter = ack.asked(message, good=True)
+    if letter == "A" and message.kind in referrals.REQUESTS:  # its answer says how the referral stands
+        segments = referrals.reply_segments(message, "P", item.row.id)
+        return ack.answer(message, "AA", at=now, zone=zone, control=control, kind=("RRI", "I12", "RRI_I12"), segments=segments)
+    return ack.answer(message, f"{letter}A", at=now, zone=zone, control=control) if letter else None
+
+
+def _others(session: Session, row: MessageLog, message: Message) -> tuple[str, str] | None:
+    """Handles what is no result; why a person must look when it finds no place."""
+    settings, kind = runtime.settings(), message.kind
+    if kind in (*admissions.CHANGES, *admissions.ARRIVALS):
+        return admissions.change(session, settings, row, message)
+    if kind in admissions.MERGES:
+        return admissions.merge(session, settings, row, message)
+    if kind in appointments.KINDS:
+        return appointments.place(session, settings, row, message)
+    if kind in referrals.REQUESTS:
+        return referrals.request(session, settings, row, message)
+    if kind in referrals.ANSWERS:
+        return referrals.answered(session, row, message)
+    return "no_mapping", f"There is no mapping for {kind or 'a message without a type'}."
+
+
+def _results(session: Session, row: MessageLog, message: Message) -> None:
+    found = results(message)
+    if not found:
+        _unplaced(session, row, "no_order", "It holds no OBR segment, so it is about no order.")
+        return
+    row.mapped = [result.payload for result in found]
+    row.reference = found[0].order_id[:120] or None
+    for result in found:
+        _deliver(session, row, message, result)
 
 
 def _deliver(session: Session, row: MessageLog, message: Message, result: Result) -> None:
@@ -146,16 +208,14 @@ def _deliver(session: Session, row: MessageLog, message: Message, result: Result
     if (other := _other_patient(session, message, ordered.patient_id)) is not None:
         _unplaced(session, row, "other_patient", f"{other} ({result.order_id})")
         return
+    if result.message in ("lab_result", "imaging_result"):
+        ours.result(session, runtime.settings(), result.message, result.payload, row.patient_id, row.instance_id)
     if result.final:
         _publish(session, row, result, result.order_id, actor=row.connection)
 
 
 def _publish(session: Session, row: MessageLog, result: Result, order_id: str, *, actor: str) -> None:
-    payload = {**result.payload, "orderId": order_id}
-    message_id = f"{row.connection}|{row.control}|{order_id}"
-    if len(message_id) > 200:
-        message_id = log.digest(message_id)
-    messages.publish(session, result.message, order_id, payload, message_id=message_id, actor=actor)
+    outcomes.hand_on(session, row, result.message, order_id, {**result.payload, "orderId": order_id}, actor=actor)
 
 
 def _other_patient(session: Session, message: Message, patient_id: str | None) -> str | None:
@@ -175,3 +235,13 @@ def _unplaced(session: Session, row: MessageLog, reason: str, detail: str) -> Me
     row.state, row.error, row.ended = "unmatched", detail, clock.now()
     session.flush()
     return row
+
+
+def _once(control: str) -> str:
+    """A control id as it can be told apart: one that is too long by its digest, since its beginning may be another's."""
+    return control if len(control) <= 40 else f"{control[:20]}~{log.digest(control)[:16]}"
+
+
+def _plain(text: str) -> str:
+    """Text that every database takes: without control characters."""
+    return re.sub(r"[\x00-\x1f\ud800-\udfff]", "?", text)

@@ -25,6 +25,10 @@ logger = structlog.get_logger(__name__)
 SWEEP_SECONDS = 2.0
 IDLE_SECONDS = 300.0
 MOST_CONNECTIONS = 200
+_UNFIT = {
+    "truncated": "It ended before its frame did, so it may be incomplete; it was not acknowledged, and the sender will send it again.",
+    "too_large": "It is larger than a message may be; only its beginning was kept.",
+}
 
 
 class Listener:
@@ -73,17 +77,49 @@ class Listener:
             with self._secured(peer) as connection:
                 connection.settimeout(IDLE_SECONDS)
                 kept = bytearray()
-                while not self._stop.is_set() and (payload := mllp.read_frame(connection, kept)) is not None:
-                    answer, stored = self._take(payload)
-                    connection.sendall(mllp.frame(answer))
-                    faults.point("mllp.acknowledged")
-                    for message_id in stored:
-                        place_one(self._sessions, message_id)
+                while not self._stop.is_set() and (got := mllp.receive(connection, kept)) is not None:
+                    if not self._one(connection, got):
+                        break
         except OSError as error:
             logger.info("mllp_peer_gone", connection=self._connection, reason=type(error).__name__)
         finally:
             self._peers.pop(threading.current_thread(), None)
             self._slots.release()
+
+    def _one(self, connection: socket.socket, got: mllp.Frame) -> bool:
+        """Takes one thing off the wire; False when the peer must begin anew."""
+        if got.fault in _UNFIT or (got.fault and b"MSH" not in got.payload[:200]):
+            self._keep(got)
+            if got.fault == "too_large":
+                text = f"The message is longer than {mllp.MOST_BYTES // 1024 // 1024} MB; its beginning was kept."
+                connection.sendall(mllp.frame(self._answer(got.payload, "AR", text)))
+            return got.fault != "too_large"
+        answers, stored = self._take(got.payload)
+        connection.sendall(b"".join(mllp.frame(answer) for answer in answers))
+        faults.point("mllp.acknowledged")
+        for item in stored:
+            place_one(self._sessions, item.row.id)
+            if ack.asked_later(item.message, good=True) or ack.asked_later(item.message, good=False):
+                self._answer_later(connection, item)
+        return True
+
+    def _keep(self, got: mllp.Frame) -> None:
+        reason = got.fault if got.fault in _UNFIT else "unreadable"
+        try:
+            with self._sessions() as session:
+                write_lock(session)
+                inbound.keep(
+                    session, self._connection, got.payload, reason, _UNFIT.get(got.fault, "It came outside a frame and is no HL7 v2 message.")
+                )
+                session.commit()
+        except SQLAlchemyError as error:
+            raise ConnectionError("the message could not be stored") from error
+
+    def _answer_later(self, connection: socket.socket, item: inbound.Received) -> None:
+        with self._sessions() as session:
+            answer = inbound.later(session, item, zone=self._settings.clinic_zone)
+        if answer is not None:
+            connection.sendall(mllp.frame(answer))
 
     def _secured(self, peer: socket.socket) -> socket.socket:
         peer.settimeout(10)
@@ -93,29 +129,29 @@ class Listener:
             peer.close()
             raise
 
-    def _take(self, payload: bytes) -> tuple[bytes, list[str]]:
+    def _take(self, payload: bytes) -> tuple[list[bytes], list[inbound.Received]]:
         """Durable first, then the answer; a database that fails leaves the sender without one, so that it sends again."""
         try:
             with self._sessions() as session:
                 write_lock(session)
                 if not book.accepts(session, self._connection):
-                    return self._later(payload), []
+                    return [self._answer(payload, "AE", "This connection is stopped; send it again later.")], []
                 received = inbound.store(session, self._connection, payload)
-                answer = inbound.reply(received, zone=self._settings.clinic_zone)
+                answers = inbound.replies(received, payload, zone=self._settings.clinic_zone)
                 with faults.around("mllp.store"):
                     session.commit()
-                return answer, [item.row.id for item in received if item.new]
+                return answers, [item for item in received if item.new]
         except SQLAlchemyError as error:
             raise ConnectionError("the message could not be stored") from error
 
-    def _later(self, payload: bytes) -> bytes:
-        """The answer of a connection that a person has stopped: AE, which makes the sender try again. Nothing is stored."""
+    def _answer(self, payload: bytes, code: str, text: str) -> bytes:
+        """The answer to something of which nothing was stored: AE makes the sender try again, AR does not."""
         try:
             message: read.Message | None = read.parse(read.split(payload)[0])
         except (read.Unreadable, IndexError):
             message = None
-        text = "This connection is stopped; send it again later."
-        return ack.answer(message, "AE", text, at=clock.now(), zone=self._settings.clinic_zone, control=new_id().upper())
+        letter = ack.asked(message, good=False) or "A"
+        return ack.answer(message, f"{letter}{code[1]}", text, at=clock.now(), zone=self._settings.clinic_zone, control=new_id().upper())
 
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):

@@ -9,6 +9,8 @@ from engine import clock
 from engine.errors import ConnectorFailed, NotFound
 from integrations import runtime
 from integrations.connector import Work
+from integrations.fhir.server import ours
+from integrations.fhir.server.ours import Ordered
 from integrations.hl7 import ack, mllp, read, write
 from integrations.hl7.read import Message
 from integrations.messages import log
@@ -26,27 +28,37 @@ def submit(
     *,
     reference: str | None = None,
     mapped: Mapping[str, Any] | None = None,
+    ordered: Ordered | None = None,
+    connection: str = "",
 ) -> Message:
     """Sends a message about a patient and returns the accepting answer. `segments` gets the control id.
 
+    What was `ordered` is shown to other systems as a ServiceRequest from then on.
+
     Raises as `ack.judge` and `mllp.send` do.
     """
-    link, settings = work.link(), runtime.settings()
+    link, settings = work.link(connection), runtime.settings()
     control = write.control_id(work.call.key)
+    enhanced = link.address.get("acknowledgement") == "enhanced"
     body, number = _patient(patient_id)
     text = write.message(
         kind, [_with_patient(item, body, number) for item in segments(control)], control=control,
         receiver=(str(link.address.get("application", link.name.upper())), str(link.address.get("facility", ""))),
-        at=clock.now(), zone=settings.clinic_zone,
+        at=clock.now(), zone=settings.clinic_zone, enhanced=enhanced,
     )  # fmt: skip
 
     def go() -> str:
-        raw = mllp.send(link.address, text.encode(), idempotent=link.idempotent, secrets=link.secrets)
+        accepted = (lambda answer: ack.is_accept(answer, control)) if enhanced else None
+        raw = mllp.send(link.address, text.encode(), idempotent=link.idempotent, secrets=link.secrets, accepted=accepted)
         ack.judge(raw, control)
         return read.decode(raw)
 
     message = Outbound(f"{kind[0]}^{kind[1]}", control, text, reference, patient_id, dict(mapped or {}))
-    return read.parse(read.split(log.exchange(work.call, link, message, go).encode())[0])
+    answer = read.parse(read.split(log.exchange(work.call, link, message, go).encode())[0])
+    if ordered is not None:
+        with runtime.transaction() as session:
+            ours.order(session, settings, ordered, patient_id, work.call.instance_id)
+    return answer
 
 
 PATIENT = "PID"  # stands for the patient's segment in a list of segments

@@ -42,11 +42,18 @@ def segment(name: str, fields: Mapping[int, Field]) -> str:
     return "|".join([name, *(_field(fields.get(index)) for index in range(1, last + 1))])
 
 
-def message(kind: tuple[str, str, str], segments: Sequence[str], *, control: str, receiver: tuple[str, str], at: datetime, zone: str) -> str:
-    """A whole message: MSH for `kind` (type, trigger, structure) and the segments."""
+def message(
+    kind: tuple[str, str, str], segments: Sequence[str], *, control: str, receiver: tuple[str, str], at: datetime, zone: str,
+    enhanced: bool = False,
+) -> str:  # fmt: skip
+    """A whole message: MSH for `kind` (type, trigger, structure) and the segments.
+
+    MSH-15 and MSH-16 stay empty (original mode: one answer says all) unless `enhanced` asks for both acknowledgements.
+    """
+    mode = "AL" if enhanced else None
     head = segment("MSH", {
         2: OURS[0], 3: OURS[1], 4: receiver[0], 5: receiver[1], 6: timestamp(at, zone), 8: list(kind), 9: control, 10: "P",
-        11: VERSION, 14: "AL", 15: "NE", 16: "CHN", 17: "UNICODE UTF-8",
+        11: VERSION, 14: mode, 15: mode, 16: "CHN", 17: "UNICODE UTF-8",
     })  # fmt: skip
     # MSH-1 is the separator itself, so everything above is counted one lower than in the standard; MSH-2 is literal
     parts = head.split("|")

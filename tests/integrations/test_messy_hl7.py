@@ -153,7 +153,8 @@ def take(sessions: sessionmaker[Session], raw: bytes) -> list[MessageLog]:
     with sessions() as session:
         write_lock(session)
         received = inbound.store(session, "mllp", raw)
-        assert read.parse(read.split(inbound.reply(received, zone="Asia/Shanghai"))[0]).get("MSA", 1) in ("AA", "AR")
+        for answer in inbound.replies(received, raw, zone="Asia/Shanghai"):
+            assert read.parse(read.split(answer)[0]).get("MSA", 1) in ("AA", "AR", "CA")
         session.commit()
         ids = [item.row.id for item in received]
     for message_id in ids:

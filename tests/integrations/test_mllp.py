@@ -189,7 +189,8 @@ def test_several_messages_on_one_connection_and_in_pieces(world: World) -> None:
     [
         (result("NEVER-SENT"), "unknown_order"),
         (result(""), "no_order"),
-        (b"MSH|^~\\&|A|B|||20261122||ADT^A08|9|P|2.5\rPID|1\r", "no_mapping"),
+        (b"MSH|^~\\&|A|B|||20261122||ADT^A08|9|P|2.5\rPID|1\r", "unknown_patient"),
+        (b"MSH|^~\\&|A|B|||20261122||MDM^T02|9|P|2.5\rPID|1\r", "no_mapping"),
         (b"MSH|^~\\&|A|B|||20261122||ORU^R01|10|P|2.5\rPID|1\r", "no_order"),
         (b"\xff\xfe nothing at all", "unreadable"),
         (b"", "unreadable"),

@@ -75,7 +75,9 @@ def read(kind: str, id_: str) -> ResponseReturnValue:
     for patient in search.patients_of(found):
         note_read("fhir.read", patient)
     answer = _resource(200, Written(200, found))
-    return answer.make_conditional(request)
+    if request.if_none_match.contains_weak(found["meta"]["versionId"]):
+        answer.status_code, answer.data = 304, b""
+    return answer
 
 
 @bp.post("/<kind>")

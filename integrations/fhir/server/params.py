@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -81,7 +81,7 @@ def read(kind: str, pairs: Iterable[tuple[str, str]], *, lenient: bool = False) 
         elif name in _CONTROL:
             control.update(_controls(name, value, place))
         elif (type_ := PARAMETERS[kind].get(name.replace(":identifier", ".identifier"))) is not None:
-            filters.append(Filter(name.replace(":identifier", ".identifier"), type_, tuple(_values(value)), place))
+            filters.append(Filter(name.replace(":identifier", ".identifier"), type_, _values(value, place), place))
         elif not lenient:
             known = ", ".join(PARAMETERS[kind])
             raise refuse(400, "not-supported", f"This search parameter is not supported; there are: {known}.", place)
@@ -118,11 +118,12 @@ def _include(kind: str, value: str, place: str) -> str:
     return name
 
 
-def _values(text: str) -> Iterator[str]:
+def _values(text: str, place: str) -> tuple[str, ...]:
     """Comma-separated values; `\\,` is a comma inside one."""
-    for item in re.split(r"(?<!\\),", text):
-        if item:
-            yield item.replace("\\,", ",").replace("\\|", "|")
+    found = tuple(item.replace("\\,", ",").replace("\\|", "|") for item in re.split(r"(?<!\\),", text) if item)
+    if not found:
+        raise refuse(400, "value", "A value is expected.", place)
+    return found
 
 
 def token(text: str) -> tuple[str | None, str]:

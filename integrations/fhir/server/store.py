@@ -25,7 +25,7 @@ _DATES = {  # where a resource's clinical time stands, in order of preference
     "Observation": ("effectiveDateTime", "effectivePeriod", "effectiveInstant", "issued"),
     "DiagnosticReport": ("effectiveDateTime", "effectivePeriod", "issued"), "Communication": ("sent",),
 }  # fmt: skip
-_CODED = {"code": "code", "category": "category", "serviceType": "service-type"}
+_CODED = {"code": "code", "orderDetail": "code", "category": "category", "serviceType": "service-type"}
 _REFERENCES = {"basedOn": "based-on", "encounter": "encounter", "focus": "focus", "result": "result", "about": "based-on"}
 
 
@@ -112,7 +112,8 @@ def _moment(value: Any, zone: str) -> datetime | None:
 
 
 def _index(session: Session, settings: Settings, row: FhirResource) -> None:
-    session.execute(delete(FhirToken).where(FhirToken.resource_id == row.id))
+    if row.version > 1:
+        session.execute(delete(FhirToken).where(FhirToken.resource_id == row.id))
     key = blind.key(settings)
     found = {(name, digest) for name, system, value in searchable(row.body) for digest in _digests(key, name, system, value)}
     session.add_all(FhirToken(resource_id=row.id, name=name, digest=digest) for name, digest in found)
