@@ -32,7 +32,7 @@ check: .venv/.test build  ## style, types and who may import whom
 build: .venv/.built  ## create .venv and build the front end, where out of date
 
 bench: .venv/.test build  ## measure the engine, HTTP, simulation and logs beside their baselines
-	@for what in engine http simulate log; do $(BIN)/carelane bench $$what || exit; done
+	@for what in engine http simulate log integrations; do $(BIN)/carelane bench $$what || exit; done
 
 lock:  ## pin the newest versions that pyproject.toml allows (needs .venv)
 	@tools/lock $(ARGS)

@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @click.command()
-@click.argument("name", type=click.Choice(["engine", "http", "simulate", "log"]))
+@click.argument("name", type=click.Choice(["engine", "http", "simulate", "log", "integrations"]))
 @click.argument("parts", nargs=-1)
 @click.option("--full", is_flag=True, help="Measure long enough for figures to be published.")
 @as_json
