@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from integrations.connector import Work, connector
 from integrations.dicom import studies
@@ -42,5 +42,5 @@ def find(given: Input, work: Work) -> Output:
     link = work.link()
     asked = studies.wanted(given.accession, given.patient_id, given.study_uid, given.dates)
     message = Outbound("dicom.find", work.call.key[:120], asked.keys(), None, given.patient_id)
-    found = log.exchange(work.call, link, message, lambda: [asdict(study) for study in studies.by_dimse(link, asked, given.most)])
-    return Output([Study(**study) for study in found])
+    found = log.exchange(work.call, link, message, lambda: studies.kept(studies.by_dimse(link, asked, given.most)))
+    return Output(studies.restored(found))

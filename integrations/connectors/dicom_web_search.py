@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from integrations.connector import Work, connector
 from integrations.connectors.dicom_find import Input, Output
 from integrations.dicom import studies
-from integrations.dicom.studies import Study
 from integrations.messages import log
 from integrations.messages.log import Outbound
 
@@ -24,5 +21,5 @@ def search(given: Input, work: Work) -> Output:
     link = work.link()
     asked = studies.wanted(given.accession, given.patient_id, given.study_uid, given.dates)
     message = Outbound("dicomweb.search", work.call.key[:120], asked.keys(), None, given.patient_id)
-    found = log.exchange(work.call, link, message, lambda: [asdict(study) for study in studies.by_web(link, asked, given.most)])
-    return Output([Study(**study) for study in found])
+    found = log.exchange(work.call, link, message, lambda: studies.kept(studies.by_web(link, asked, given.most)))
+    return Output(studies.restored(found))

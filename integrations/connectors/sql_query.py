@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import threading
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -22,6 +24,7 @@ from integrations.messages.log import Outbound
 from integrations.schema import about
 
 MOST_ROWS = 1000
+SQLITE_STEPS = 10_000  # virtual machine instructions between two looks at the clock
 _lock = threading.Lock()
 
 
@@ -47,54 +50,104 @@ class Output:
     icon="table",
 )  # fmt: skip
 def read(given: Input, work: Work) -> Output:
-    """Runs one SELECT with parameters in a transaction that is rolled back. Values never become part of the statement.
+    """Runs one SELECT with parameters in a transaction that the database keeps read-only. Values never become part of the statement.
 
-    在只读事务中执行带参数的 SELECT。参数值不会拼接到语句中。
+    在数据库强制只读的事务中执行带参数的 SELECT。参数值不会拼接到语句中。
     """
     link = work.link()
     statement = given.query.strip().rstrip(";")
-    if not re.match(r"(?is)^(select|with)\b", statement) or ";" in statement:
+    if not re.match(r"(?is)^(select|with)\b", statement) or ";" in re.sub(r"'(?:[^']|'')*'", "''", statement):
         raise ConnectorFailed("query: must be a single SELECT", kind="permanent")
-    most = min(given.most, MOST_ROWS)
-
-    def go() -> list[dict[str, Any]]:
-        try:
-            with _engine(link).connect() as connection:
-                _read_only(connection)
-                found = connection.execute(text(statement), given.parameters).mappings().fetchmany(most + 1)
-                connection.rollback()
-        except DBAPIError as error:
-            kind = "transient" if error.connection_invalidated or "Operational" in type(error).__name__ else "permanent"
-            raise ConnectorFailed(f"{link.name}: {type(error.orig).__name__}", kind=kind) from error  # type: ignore[arg-type]
-        except SQLAlchemyError as error:
-            raise ConnectorFailed(f"{link.name}: {type(error).__name__}", kind="permanent") from error
-        return [{name: _plain(value) for name, value in row.items()} for row in found]
-
-    rows = log.exchange(work.call, link, Outbound("sql", work.call.key[:120], {"query": statement, "parameters": given.parameters}), go)
+    most = max(1, min(given.most, MOST_ROWS))
+    message = Outbound("sql", work.call.key[:120], {"query": statement, "payload": given.parameters}, None, work.call.subject)
+    rows = log.exchange(work.call, link, message, lambda: _rows(link, statement, given.parameters, most + 1))
     return Output(rows[:most], len(rows) > most)
 
 
-def _read_only(connection: Any) -> None:
-    """The database itself refuses writes, where it knows how."""
-    if connection.dialect.name == "postgresql":
+def _rows(link: Link, statement: str, parameters: dict[str, Any], most: int) -> list[dict[str, Any]]:
+    started = time.monotonic()
+    encoding = str(link.address.get("encoding", ""))
+    try:
+        with _engine(link).connect() as connection:
+            _only_read(connection, link)
+            streamed = connection.execution_options(stream_results=True)
+            found = streamed.execute(text(statement), parameters).mappings().fetchmany(most)
+            connection.rollback()
+    except DBAPIError as error:
+        if time.monotonic() - started >= link.timeout:
+            raise ConnectorFailed(f"{link.name}: the query took longer than {link.timeout:g} s", kind="transient") from error
+        kind = "transient" if error.connection_invalidated or _is_away(error) else "permanent"
+        raise ConnectorFailed(f"{link.name}: {type(error.orig).__name__}", kind=kind) from error  # type: ignore[arg-type]
+    except SQLAlchemyError as error:
+        raise ConnectorFailed(f"{link.name}: {type(error).__name__}", kind="permanent") from error
+    except UnicodeError as error:
+        raise ConnectorFailed(
+            f"{link.name}: a text is not in {encoding or 'UTF-8'}; the connection's encoding must say in what", kind="permanent"
+        ) from error
+    return [{name: _plain(value, encoding) for name, value in row.items()} for row in found]
+
+
+def _only_read(connection: Connection, link: Link) -> None:
+    """The database itself refuses writes and stops a query that takes too long.
+
+    Where it cannot (neither PostgreSQL, MySQL, MariaDB, Oracle nor SQLite), ConnectorFailed, unless the connection says `read_only_user`:
+    that its database user may only read.
+    """
+    dialect, milliseconds = connection.dialect.name, int(link.timeout * 1000)
+    if dialect == "postgresql":
         connection.exec_driver_sql("SET TRANSACTION READ ONLY")
-    elif connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {milliseconds}")
+    elif dialect in ("mysql", "mariadb"):
+        limit = f"max_execution_time = {milliseconds}" if dialect == "mysql" else f"max_statement_time = {link.timeout}"
+        connection.exec_driver_sql(f"SET SESSION {limit}")
+        connection.exec_driver_sql("COMMIT")
+        connection.exec_driver_sql("START TRANSACTION READ ONLY")
+    elif dialect == "oracle":
+        connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+    elif dialect == "sqlite":
+        raw: Any = connection.connection.dbapi_connection
+        until = time.monotonic() + link.timeout
+        raw.set_progress_handler(lambda: time.monotonic() > until, SQLITE_STEPS)
         connection.exec_driver_sql("PRAGMA query_only=ON")
+    elif not link.address.get("read_only_user"):
+        text_ = f"{link.name}: {dialect} cannot be kept from writing; give it a user that may only read, and say read_only_user"
+        raise ConnectorFailed(text_, kind="permanent")
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Whether the database could not be reached or had no room, rather than refused the statement."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state is not None:  # classes of SQLSTATE: connection, resources, operator, system
+        return str(state)[:2] in ("08", "53", "57", "58")
+    return "Operational" in type(error).__name__ and not any(word in str(error.orig) for word in ("no such", "syntax", "readonly", "read-only"))
 
 
 def _engine(link: Link) -> Engine:
     with _lock:
-        return _kept(str(link.secrets["url"]), link.timeout)
+        return _kept(str(link.secrets["url"]), link.timeout, str(link.address.get("encoding", "")))
 
 
 @lru_cache(16)
-def _kept(url: str, timeout: float) -> Engine:
-    return create_engine(url, pool_pre_ping=True, pool_size=2, pool_timeout=timeout)
+def _kept(url: str, timeout: float, encoding: str) -> Engine:
+    made = create_engine(url, pool_pre_ping=True, pool_size=2, pool_timeout=timeout)
+    if encoding and made.dialect.name == "sqlite":
+
+        def as_bytes(raw: Any, _record: Any) -> None:
+            raw.text_factory = lambda content: content.decode(encoding)
+
+        event.listen(made, "connect", as_bytes)
+    return made
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, encoding: str) -> Any:
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, date | datetime):
         return value.isoformat()
-    return value.hex() if isinstance(value, bytes | memoryview) else value
+    if isinstance(value, bytes | memoryview):
+        content = bytes(value)
+        if encoding:  # old systems keep texts in columns of bytes
+            with suppress(UnicodeDecodeError):
+                return content.decode(encoding).rstrip("\0 ")
+        return content.hex()
+    return value

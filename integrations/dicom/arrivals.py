@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine import clock
 from engine.db import write_lock
 from engine.execution import messages
+from integrations import schema
 from integrations.connections import book
 from integrations.connections.book import Link
 from integrations.dicom import studies
@@ -65,7 +65,7 @@ def arrive(session: Session, link: Link, entry: WorklistEntry, study: Study) -> 
     row = MessageLog(
         direction="in", connection=link.name, kind="dicom.study", control=control, reference=entry.order_id, patient_id=entry.patient_id,
         instance_id=ordered.instance_id if ordered else None, element_id=ordered.element_id if ordered else None, state="matched", attempts=1,
-        raw={"text": asdict(study)}, mapped=payload, at=clock.now(), ended=clock.now(),
+        raw={"text": schema.write(study)}, mapped=payload, at=clock.now(), ended=clock.now(),
     )  # fmt: skip
     session.add(row)
     session.flush()

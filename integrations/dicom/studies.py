@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from engine.errors import ConnectorFailed, NotFound
-from integrations import http, runtime
+from integrations import http, runtime, schema
 from integrations.connections.book import Link
 from integrations.patients import index
 from integrations.schema import about
@@ -107,6 +107,16 @@ def by_web(link: Link, asked: Wanted, most: int) -> list[Study]:
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConnectorFailed(f"{link.name}: the answer is no DICOM JSON", kind="permanent") from error
     return [_of_data_set(link, data) for data in found]
+
+
+def kept(found: Iterable[Study]) -> list[dict[str, Any]]:
+    """Studies as the message log keeps them: under the process's names, by which it knows what to mask."""
+    return [schema.write(study) for study in found]
+
+
+def restored(rows: Iterable[Mapping[str, Any]]) -> list[Study]:
+    """Studies from the message log."""
+    return [Study(**{item.name: row[schema.camel(item.name)] for item in fields(Study)}) for row in rows]
 
 
 def viewer_link(address: Mapping[str, Any], study_uid: str, accession: str) -> str:

@@ -328,6 +328,44 @@ def test_the_image_comes_back_over_wado_as_it_went(archive: World, pacs: Orthanc
     assert str(back.PatientName) == "王^小明"
 
 
+def test_an_answer_in_the_log_is_not_asked_for_again_and_shows_no_name(archive: World, pacs: Orthanc) -> None:
+    from integrations.messages import search
+
+    made = order(archive, "LOG-1")
+    (entry,) = ask(port_of(archive), asked(AccessionNumber=made["accession"]))
+    store(pacs, image(entry))
+    first = archive.call("dicomweb.search", "same", accession=made["accession"])
+    with archive.sessions() as session:
+        row = book.get(session, "dicomweb")
+        row.address = {**row.address, "url": "http://127.0.0.1:9"}
+        session.commit()
+    book.forget()
+    assert archive.call("dicomweb.search", "same", accession=made["accession"]) == first
+    with archive.sessions() as session:
+        (row_,) = search.find(session, connection="dicomweb")
+        assert "王小明" in str(search.stages(row_, masked=False))
+        assert "王小明" not in str(search.stages(row_, masked=True))
+
+
+def test_a_pacs_that_hangs_is_transient(archive: World) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        with archive.sessions() as session:
+            for name, address in (
+                ("pacs", {"port": deaf.getsockname()[1]}),
+                ("dicomweb", {"url": f"http://127.0.0.1:{deaf.getsockname()[1]}"}),
+            ):
+                row = book.get(session, name)
+                row.address = {**row.address, **address, "timeout": 0.5}
+            session.commit()
+        book.forget()
+        for type_ in ("dicom.find", "dicom.echo", "dicomweb.search"):
+            with pytest.raises(ConnectorFailed) as failed:
+                archive.call(type_, type_, **({} if type_ == "dicom.echo" else {"accession": "A1"}))
+            assert failed.value.kind == "transient"
+
+
 def test_a_query_that_would_list_the_archive_is_not_made(archive: World) -> None:
     for given in ({}, {"dates": "20261122"}, {"accession": "A*"}):
         with pytest.raises(ConnectorFailed) as failed:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import socketserver
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 from werkzeug.serving import make_server
@@ -17,11 +19,13 @@ from werkzeug.wrappers import Request, Response
 
 from engine.errors import BpmnError, ConnectorFailed
 from engine.execution.connectors import Call, get
-from integrations.connections import book
+from integrations.connections import book, probe
 from integrations.messages import search
 from integrations.simulators.desk import Faults
 from integrations.simulators.web import Quiet
+from tests.far_ends.tls import Tls
 from tests.integrations.conftest import World
+from tests.machines import free_port
 
 
 def call(type_: str, key: str = "k1", **values: Any) -> dict[str, Any]:
@@ -34,44 +38,62 @@ def connect(sessions: sessionmaker[Session], name: str, kind: str, address: dict
         session.commit()
 
 
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory: pytest.TempPathFactory) -> Tls:
+    return Tls(tmp_path_factory.mktemp("tls"))
+
+
 # ── mail ─────────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-class Smtp(socketserver.StreamRequestHandler):
-    """As much of SMTP as a sink needs."""
+class Sink:
+    """Takes mails, refuses some addresses."""
 
-    def handle(self) -> None:
-        self.say("220 sink")
-        while line := self.rfile.readline().decode().strip():
-            word = line[:4].upper()
-            if word == "RCPT" and "nobody" in line:
-                self.say("550 no such user")
-            elif word == "DATA":
-                self.say("354 go on")
-                body = b""
-                while (part := self.rfile.readline()) != b".\r\n":
-                    body += part
-                self.server.mails.append(body)  # type: ignore[attr-defined]
-                self.say("250 ok")
-            elif word == "QUIT":
-                self.say("221 bye")
-                return
-            else:
-                self.say("250 ok")
+    def __init__(self) -> None:
+        self.mails: list[bytes] = []
+        self.secured: list[bool] = []
 
-    def say(self, text: str) -> None:
-        self.wfile.write(f"{text}\r\n".encode())
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: list[str]) -> str:
+        answers = {"nobody@": "550 no such user", "full@": "452 mailbox full"}
+        for start, answer in answers.items():
+            if address.startswith(start):
+                return answer
+        envelope.rcpt_tos.append(address)
+        return "250 ok"
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        if b"SPAM" in envelope.content:
+            return "554 we do not want this"
+        self.mails.append(envelope.content)
+        self.secured.append(session.ssl is not None)
+        return "250 ok"
+
+
+def sign_in(server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> Any:
+    from aiosmtpd.smtp import AuthResult
+
+    return AuthResult(success=(data.login, data.password) == (b"clinic", b"s3cret"), handled=False)
+
+
+@contextmanager
+def smtp(
+    sessions: sessionmaker[Session], secrets: dict[str, str] | None = None, address: dict[str, Any] | None = None, **options: Any
+) -> Iterator[Sink]:
+    sink = Sink()
+    controller = Controller(sink, hostname="127.0.0.1", port=free_port(), **options)
+    controller.start()
+    where = {"host": "127.0.0.1", "port": controller.port, "sender": "clinic@example.org", "timeout": 3, **(address or {})}
+    connect(sessions, "mail", "smtp", where, secrets)
+    try:
+        yield sink
+    finally:
+        controller.stop()
 
 
 @pytest.fixture
 def mails(sessions: sessionmaker[Session]) -> Iterator[list[bytes]]:
-    server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Smtp)
-    server.mails = []  # type: ignore[attr-defined]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    connect(sessions, "mail", "smtp", {"host": "127.0.0.1", "port": server.server_address[1], "sender": "clinic@example.org", "timeout": 3})
-    yield server.mails  # type: ignore[attr-defined]
-    server.shutdown()
-    server.server_close()
+    with smtp(sessions) as sink:
+        yield sink.mails
 
 
 def test_a_mail_with_chinese_text_arrives_once(mails: list[bytes]) -> None:
@@ -104,6 +126,45 @@ def test_a_mail_server_that_is_off_is_transient(sessions: sessionmaker[Session])
     with pytest.raises(ConnectorFailed) as failed:
         call("mail.send", to="a@example.org", subject="a", text="b")
     assert failed.value.kind == "transient"
+
+
+@pytest.mark.parametrize(("to", "text", "kind"), [("full@example.org", "a", "transient"), ("a@example.org", "SPAM", "permanent")])
+def test_a_full_mailbox_may_be_tried_again_and_unwanted_content_may_not(mails: list[bytes], to: str, text: str, kind: str) -> None:
+    with pytest.raises(ConnectorFailed) as failed:
+        call("mail.send", to=to, subject="a", text=text)
+    assert failed.value.kind == kind
+
+
+def test_a_mail_goes_over_starttls_with_a_user(sessions: sessionmaker[Session], tls: Tls) -> None:
+    signed = {"user": "clinic", "password": "s3cret", "ca_certificate": tls.authority}
+    options = {"tls_context": tls.server(), "require_starttls": True, "auth_required": True, "authenticator": sign_in}
+    with smtp(sessions, signed, {"tls": True, "host": "localhost"}, **options) as sink:
+        call("mail.send", to="patient@example.org", subject="复诊", text="请复诊。")
+        with sessions() as session:
+            tested = probe.test(session, "mail")
+        assert (tested.good, tested.expires is not None, sink.secured) == (True, True, [True])
+        connect(sessions, "mail", "smtp", address_of(sessions, "mail"), {**signed, "password": "wrong"})
+        with pytest.raises(ConnectorFailed, match="535") as failed:
+            call("mail.send", "k2", to="patient@example.org", subject="a", text="b")
+    assert failed.value.kind == "permanent"
+
+
+def test_a_mail_server_with_a_foreign_certificate_hears_nothing(sessions: sessionmaker[Session], tls: Tls) -> None:
+    address = {"tls": True, "host": "localhost"}
+    with smtp(sessions, None, address, tls_context=tls.server()) as sink, pytest.raises(ConnectorFailed, match="not to be trusted") as failed:
+        call("mail.send", to="patient@example.org", subject="a", text="b")
+    assert (failed.value.kind, sink.mails) == ("permanent", [])
+
+
+def test_a_server_without_starttls_is_named(sessions: sessionmaker[Session]) -> None:
+    with smtp(sessions, None, {"tls": True}) as sink, pytest.raises(ConnectorFailed, match="no STARTTLS"):
+        call("mail.send", to="patient@example.org", subject="a", text="b")
+    assert sink.mails == []
+
+
+def address_of(sessions: sessionmaker[Session], name: str) -> dict[str, Any]:
+    with sessions() as session:
+        return dict(book.get(session, name).address)
 
 
 # ── SQL ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -149,6 +210,46 @@ def test_nothing_but_reading(legacy: str, query: str) -> None:
         call("sql.query", query=query)
     assert failed.value.kind in ("permanent", "transient")
     assert len(call("sql.query", "k2", query="select * from patients")["rows"]) == 3
+
+
+def test_a_semicolon_in_a_text_is_no_second_statement(legacy: str) -> None:
+    assert call("sql.query", query="select id from patients where name <> 'a;b' order by id;")["rows"][0] == {"id": 1}
+
+
+def test_writing_is_refused_by_the_database_itself(legacy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even if the look at the statement let it through."""
+    monkeypatch.setattr("integrations.connectors.sql_query.re.match", lambda *_: True)
+    for statement in ("delete from patients", "create table t (a)", "insert into patients values (9, 'x')"):
+        with pytest.raises(ConnectorFailed) as failed:
+            call("sql.query", statement, query=statement)
+        assert failed.value.kind == "permanent"
+
+
+def test_a_query_that_takes_too_long_is_stopped(sessions: sessionmaker[Session], legacy: str) -> None:
+    connect(sessions, "legacy", "sql", {"timeout": 0.3})
+    endless = "with recursive n(i) as (select 1 union all select i + 1 from n) select max(i) from n"
+    started = time.monotonic()
+    with pytest.raises(ConnectorFailed, match=r"longer than 0\.3 s") as failed:
+        call("sql.query", query=endless)
+    assert (failed.value.kind, time.monotonic() - started < 5) == ("transient", True)
+
+
+def test_an_old_encoding_is_read_where_the_connection_says_so(sessions: sessionmaker[Session], legacy: str) -> None:
+    engine = create_engine(legacy)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table old (name text, raw blob)")
+        connection.exec_driver_sql("insert into old values (cast(? as text), ?)", ("王小明".encode("gb18030"), "李四 ".encode("gb18030")))
+    engine.dispose()
+    with pytest.raises(ConnectorFailed):
+        call("sql.query", query="select name from old")
+    connect(sessions, "legacy", "sql", {"encoding": "gb18030"})
+    assert call("sql.query", "k2", query="select * from old")["rows"] == [{"name": "王小明", "raw": "李四"}]
+
+
+def test_rows_are_limited_whatever_is_asked(legacy: str) -> None:
+    many = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000) select i from n"
+    found = call("sql.query", query=many, most=100_000)
+    assert (len(found["rows"]), found["more"]) == (1000, True)
 
 
 def test_a_failure_names_neither_the_password_nor_the_values(sessions: sessionmaker[Session], legacy: str) -> None:
