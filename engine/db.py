@@ -89,11 +89,19 @@ def new_id() -> str:
     return f"{int(datetime.now(UTC).timestamp() * 1000):012x}{os.urandom(4).hex()}"
 
 
+def pool_options(settings: Settings) -> dict[str, Any]:
+    """What an engine is made with. A PostgreSQL that was restarted is connected to anew; one that cannot be reached is no wait."""
+    options: dict[str, Any] = {"pool_size": settings.threads, "max_overflow": 16}
+    if not settings.url.startswith("sqlite"):
+        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000}}  # s, ms
+    return options
+
+
 def open_engine(settings: Settings) -> Engine:
     """An engine for `settings.url`; also arms the keyring. SQLite gets WAL, a busy timeout and foreign keys."""
     keyring.use(settings.data_key_bytes)
     settings.var_dir.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(settings.url, pool_size=settings.threads, max_overflow=16, pool_pre_ping=not settings.url.startswith("sqlite"))
+    engine = create_engine(settings.url, **pool_options(settings))
     if engine.dialect.name == "sqlite":
         arm_sqlite(engine)
     return engine

@@ -8,7 +8,7 @@ from flask import Flask
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy.engine import URL, make_url
 
-from engine.db import Base, arm_sqlite, keyring
+from engine.db import Base, arm_sqlite, keyring, pool_options
 from engine.settings import Settings
 
 db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
@@ -21,7 +21,7 @@ def init(app: Flask, settings: Settings) -> None:
     url = _absolute(make_url(settings.url))
     sqlite = url.get_backend_name() == "sqlite"
     app.config["SQLALCHEMY_DATABASE_URI"] = url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": settings.threads, "max_overflow": 16, "pool_pre_ping": not sqlite}
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = pool_options(settings)
     db.init_app(app)
     if sqlite:
         with app.app_context():

@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 from sqlalchemy import Engine, create_engine, func, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from engine.db import open_engine
@@ -52,7 +53,9 @@ class Clinic:
         self.settings = settings_at(self.folder, self.database)
         self.token = prepare(self.settings)
         # Reads of the test itself; the processes have engines of their own.
-        self.engine: Engine = open_engine(self.settings) if not self.database else create_engine(self.database, pool_size=self.users)
+        self.engine: Engine = (
+            open_engine(self.settings) if not self.database else create_engine(self.database, pool_size=self.users, pool_pre_ping=True)
+        )
         with Session(self.engine) as session:
             check.deploy(session, {"p.bpmn": MODEL}, by="test")
             session.commit()
@@ -109,13 +112,19 @@ class Clinic:
                 made = self.ask(web, "/instances", f"s{key}", {"processId": "p", "businessKey": key})
                 if made is None:
                     return
-                with Session(self.engine) as session:
-                    task = session.scalars(select(Task.id).where(Task.instance_id == made["id"], Task.element_id == "ask")).one()
+                task = self.task(made["id"])
                 if self.ask(web, f"/tasks/{task}/complete", f"c{key}", {"values": {"by": key}}) is None:
                     return
                 with self.lock:
                     self.acknowledged.append(made["id"])
                 time.sleep(self.pause)
+
+    def task(self, instance: str) -> str:
+        """The visit's task, as soon as the database says which."""
+        while True:
+            with suppress(OperationalError), Session(self.engine) as session:
+                return session.scalars(select(Task.id).where(Task.instance_id == instance, Task.element_id == "ask")).one()
+            time.sleep(0.1)
 
     def ask(self, web: httpx.Client, path: str, key: str, body: dict[str, Any]) -> dict[str, Any] | None:
         """The answer at last; None when it was a refusal."""
