@@ -52,7 +52,6 @@ def places(session: Session, instance_id: str) -> list[Place]:
 
 def move(session: Session, instance_id: str, token_id: str, to: str, *, actor: str, reason: str) -> Instance:
     """Takes a token away and puts one on another element of the same scope."""
-
     _wait_for_answer(session, instance_id, token_id)
 
     def act(run: Run) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from migrations.data import sort_open_tasks
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -436,6 +438,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("state = 'open'"),
         )
 
+    sort_open_tasks(op.get_bind())
     # ### end Alembic commands ###
 
 

@@ -14,8 +14,8 @@ from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
 import migrations
-from engine.execution import instances
-from engine.execution.tables import Instance, Task
+from engine.execution import instances, tasks
+from engine.execution.tables import Instance, Task, offer, urgency
 from tests import machines
 from tests.conftest import ROOT, load_tables
 from tests.engine.world import assert_rows_match
@@ -72,6 +72,20 @@ def test_who_held_a_task_and_what_was_typed_is_still_there(manifest: dict[str, A
     with Session(engine) as session:
         task = session.scalars(select(Task).where(Task.instance_id == instance, Task.state == "open")).one()
         assert (task.assignee, task.draft) == ("ann", {"pulse": 80})
+    engine.dispose()
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS, ids=lambda m: m["release"])
+def test_inboxes_show_what_waited_in_the_order_of_today(manifest: dict[str, Any], tmp_path: Path) -> None:
+    """Columns that inboxes are sorted and searched by are filled for the tasks of old."""
+    engine = on_sqlite(manifest, tmp_path / "var")
+    migrations.upgrade(engine)
+    with Session(engine) as session:
+        open_ones = session.scalars(select(Task).where(Task.state == "open")).all()
+        assert [task.urgency for task in open_ones] == [urgency(task.acuity, task.priority, task.due) for task in open_ones]
+        assert [task.offer for task in open_ones] == [offer(task.roles, task.users) for task in open_ones]
+        nurse = tasks.inbox(session, user="eve", roles=["nurse"], limit=1000)
+        assert {task.instance_id for task in open_ones if "nurse" in task.roles} <= {task.instance_id for task in nurse}
     engine.dispose()
 
 

@@ -14,7 +14,7 @@ COMMANDS = {
     "deploy": "deploy:deploy",
     "feel": "evaluate:feel",
     "incidents": "operate:incidents",
-    "instances": "operate:instances",
+    "instances": "steer:instances",
     "jobs": "operate:jobs",
     "kpi": "kpi:kpi",
     "migrate": "serve:migrate",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,9 +16,11 @@ from engine.db import open_engine, sessions, write_lock
 from engine.execution import incidents as incident_ops
 from engine.execution import instances as instance_ops
 from engine.execution import jobs as job_ops
+from engine.execution import operations
 from engine.execution.tables import Incident, Instance, Job, Task
+from engine.execution.values import decode
 from engine.settings import Settings
-from web.cli.output import as_json, print_json, print_rows, refuse
+from web.cli.output import as_json, parse_json, print_json, print_rows, refuse
 
 LISTS: dict[str, tuple[Any, tuple[str, ...], str]] = {
     "instances": (
@@ -83,28 +85,72 @@ def _group(what: str, help_: str) -> click.Group:
                 raise errors.NotFound(f"There is no such one: {id_}.")
             row = _row(found, columns)
             if what == "instances":
-                row["tokens"] = [{"element": t.element_id, "state": t.state} for t in instance_ops.tokens(session, id_)]
+                standing = instance_ops.tokens(session, id_)
+                row["tokens"] = [{"token": t.token, "element": t.element_id, "scope": t.scope, "state": t.state} for t in standing]
         print_json(row)
 
     return group
 
 
-instances = _group("instances", "List, show or cancel process instances.")
+instances = _group("instances", "List, show, steer, migrate or cancel process instances.")
 tasks = _group("tasks", "List or show user tasks.")
-incidents = _group("incidents", "List, show or retry incidents.")
+incidents = _group("incidents", "List or show incidents; try again or skip what failed.")
 jobs = _group("jobs", "List, show or retry jobs.")
 
 
-def _action(group: click.Group, name: str, help_: str, act: Callable[[Session, str, str], Any], *, reason: bool = False) -> None:
-    @group.command(name=name, help=help_)
-    @click.argument("id_", metavar="ID")
-    @click.option("--reason", default="", required=reason, help="Why; it is recorded.")
-    def run(id_: str, reason: str) -> None:
-        with step() as session:
-            act(session, id_, reason)
+def tell(done: dict[str, Any], json_: bool) -> None:
+    """Says what came of an action."""
+    if json_:
+        print_json(done)
+    else:
         click.echo("done")
 
 
-_action(instances, "cancel", "End an instance early.", lambda s, i, why: instance_ops.cancel(s, i, why, actor="cli"), reason=True)
-_action(incidents, "retry", "Try again what failed.", lambda s, i, _why: incident_ops.retry(s, i, actor="cli"))
-_action(jobs, "retry", "Try a failed job again.", lambda s, i, _why: job_ops.retry(s, i, actor="cli"))
+@incidents.command(name="retry", help="Try again what failed, perhaps with other input for the call.")
+@click.argument("id_", metavar="ID")
+@click.option("--input", "input_", metavar="JSON", help="What the call is given instead.")
+@click.option("--reason", default="", help="Why; it is recorded.")
+@as_json
+def retry_incident(id_: str, input_: str | None, reason: str, json_: bool) -> None:
+    """Closes the incident; what fails once more opens another."""
+    given = None if input_ is None else values_in(input_, "--input")
+    with step() as session:
+        incident_ops.retry(session, id_, actor="cli", input=given, reason=reason)
+    tell({"incident": id_, "state": "resolved"}, json_)
+
+
+@incidents.command(name="skip", help="Go on without the call that failed.")
+@click.argument("id_", metavar="ID")
+@click.option("--reason", required=True, help="Why; it is recorded.")
+@click.option("--output", default="{}", metavar="JSON", show_default=True, help="The call's result, given by hand.")
+@as_json
+def skip_incident(id_: str, reason: str, output: str, json_: bool) -> None:
+    """Gives the step a result in the call's place."""
+    result = values_in(output, "--output")
+    with step() as session:
+        incident_ops.skip(session, id_, reason=reason, output=result, actor="cli")
+    tell({"incident": id_, "state": "resolved"}, json_)
+
+
+@jobs.command(name="retry", help="Try a failed job again; one that waits for its time is done now.")
+@click.argument("id_", metavar="ID")
+@click.option("--reason", default="", help="Why; it is recorded. A job that waits for its time needs one.")
+@as_json
+def retry_job(id_: str, reason: str, json_: bool) -> None:
+    """Puts the job to the front."""
+    with step() as session:
+        job = job_ops.get(session, id_)
+        if job.state == "ready":
+            operations.hasten(session, id_, actor="cli", reason=reason)
+        else:
+            job_ops.retry(session, id_, actor="cli", reason=reason)
+        done = {"job": id_, "state": job.state}
+    tell(done, json_)
+
+
+def values_in(text: str, what: str) -> dict[str, Any]:
+    """A JSON object with the engine's marks for types; bad usage (exit 2) when it is none."""
+    value = decode(parse_json(text, what))
+    if not isinstance(value, dict):
+        raise click.BadParameter(f"{what} must be a JSON object such as {{}}")
+    return value
