@@ -26,6 +26,7 @@ from integrations.schema import about
 MOST_ROWS = 1000
 SQLITE_STEPS = 10_000  # virtual machine instructions between two looks at the clock
 _lock = threading.Lock()
+_open: list[Engine] = []
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,17 @@ def _kept(url: str, timeout: float, encoding: str) -> Engine:
             raw.text_factory = lambda content: content.decode(encoding)
 
         event.listen(made, "connect", as_bytes)
+    _open.append(made)
     return made
+
+
+def close_engines() -> None:
+    """Lets go of every kept database connection of this process."""
+    with _lock:
+        for made in _open:
+            made.dispose()
+        _open.clear()
+        _kept.cache_clear()
 
 
 def _plain(value: Any, encoding: str) -> Any:

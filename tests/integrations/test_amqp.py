@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pika
@@ -20,8 +22,9 @@ from tests.far_ends import rabbitmq
 
 
 @pytest.fixture(scope="module")
-def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with rabbitmq.running(tmp_path_factory.mktemp("rabbit")) as port:
+def node() -> Iterator[int]:
+    # Not in pytest's own folder: every session that starts takes other users' permission to it away
+    with TemporaryDirectory(prefix="carelane-rabbit-") as folder, rabbitmq.running(Path(folder)) as port:
         yield port
 
 

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Request, Response
 from engine.errors import BpmnError, ConnectorFailed
 from engine.execution.connectors import Call, get
 from integrations.connections import book, probe
+from integrations.connectors import sql_query
 from integrations.messages import search
 from integrations.simulators.desk import Faults
 from integrations.simulators.web import Quiet
@@ -250,6 +251,33 @@ def test_rows_are_limited_whatever_is_asked(legacy: str) -> None:
     many = "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000) select i from n"
     found = call("sql.query", query=many, most=100_000)
     assert (len(found["rows"]), found["more"]) == (1000, True)
+
+
+def test_postgresql_refuses_writes_whatever_the_statement_calls_and_stops_late_queries(
+    sessions: sessionmaker[Session], postgres_url: str
+) -> None:
+    connect(sessions, "legacy", "sql", {"timeout": 1}, {"url": postgres_url})
+    engine = create_engine(postgres_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("create table patients (id integer, name text)")
+        connection.exec_driver_sql("insert into patients values (1, '王小明')")
+        connection.exec_driver_sql("create function wipe() returns integer language sql as 'delete from patients returning id'")
+    assert call("sql.query", "k0", query="select name from patients where id = :id", parameters={"id": 1})["rows"] == [{"name": "王小明"}]
+    statements = (
+        "select wipe()", "with gone as (delete from patients returning id) select * from gone", "select * into copy from patients",
+        "select set_config('transaction_read_only', 'off', true), wipe()",
+    )  # fmt: skip
+    for statement in statements:
+        with pytest.raises(ConnectorFailed) as failed:
+            call("sql.query", statement[:40], query=statement)
+        assert failed.value.kind == "permanent"
+    with pytest.raises(ConnectorFailed, match="longer than 1 s") as failed:
+        call("sql.query", "late", query="select pg_sleep(5)")
+    assert failed.value.kind == "transient"
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("select count(*) from patients").scalar() == 1
+    engine.dispose()
+    sql_query.close_engines()
 
 
 def test_a_failure_names_neither_the_password_nor_the_values(sessions: sessionmaker[Session], legacy: str) -> None:
