@@ -71,7 +71,8 @@ def pair(session: Session, review_id: str) -> Pair:
 
 def counts(session: Session) -> dict[str, int]:
     """How many pairs are in each state."""
-    return dict(session.execute(select(PatientReview.state, func.count()).group_by(PatientReview.state)).tuples().all())
+    rows = session.execute(select(PatientReview.state, func.count()).group_by(PatientReview.state))
+    return {row[0]: row[1] for row in rows}
 
 
 def merge(session: Session, review_id: str, keep: str, *, why: str, by: str) -> PatientMerge:

@@ -81,5 +81,6 @@ def today(settings: Settings) -> str:
 def _stale(session: Session) -> list[str]:
     """Days on which something was looked at after their row was made, or that have none."""
     latest = select(QualityInspection.day, func.sum(QualityInspection.records)).group_by(QualityInspection.day)
-    scored = dict(session.execute(select(QualityScore.day, func.sum(QualityScore.records)).group_by(QualityScore.day)).tuples().all())
-    return [day for day, records in session.execute(latest).tuples() if scored.get(day) != records]
+    made = session.execute(select(QualityScore.day, func.sum(QualityScore.records)).group_by(QualityScore.day))
+    scored = {row[0]: row[1] for row in made}
+    return [day for day, records in session.execute(latest) if scored.get(day) != records]

@@ -119,8 +119,9 @@ def said(text: str) -> str:
 def place(text: str) -> str:
     """A place in a message or an expression."""
     if found := re.fullmatch(r"(\[\d+\]\.)?line (\d+)(?:, column (\d+))?", text):
+        line = gettext("line %(n)s", n=found[2])
         column = gettext(", column %(n)s", n=found[3]) if found[3] else ""
-        return f"{found[1] or ''}{gettext('line %(n)s', n=found[2])}{column}"
+        return f"{found[1] or ''}{line}{column}"
     return text
 
 
