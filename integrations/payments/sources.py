@@ -121,7 +121,7 @@ def plain(content: bytes) -> list[Line]:
 def refunded_payments(session: Session, numbers: list[str]) -> dict[str, str]:
     """The payment behind each refund number that our ledger knows."""
     query = select(PaymentEntry.reference, PaymentEntry.payment_id).where(PaymentEntry.kind == "refund", PaymentEntry.reference.in_(numbers))
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def fetched(link: book.Link, day: str) -> bytes:

@@ -239,7 +239,7 @@ def _payments(session: Session, report: Report) -> dict[str, str]:
     found: dict[str, str] = {}
     for start in range(0, len(keys), 500):
         part = keys[start : start + 500]
-        found |= dict(session.execute(select(Payment.trade_no, Payment.id).where(Payment.trade_no.in_(part))).tuples().all())
+        found |= dict(session.execute(select(Payment.trade_no, Payment.id).where(Payment.trade_no.in_(part))).all())
         found |= sources.refunded_payments(session, part)
     return found
 

@@ -97,7 +97,7 @@ def report(session: Session, row: ReconciliationDay, kind: str) -> dict[str, Any
 def steps(session: Session, items: list[ReconciliationDifference]) -> dict[str, str]:
     """At which step the process of each difference waits for a person; nothing while it is being done."""
     query = select(Task.instance_id, Task.element_id).where(Task.instance_id.in_([item.instance_id for item in items]), Task.state == "open")
-    waiting = dict(session.execute(query).tuples().all())
+    waiting = dict(session.execute(query).all())
     return {item.id: waiting.get(item.instance_id or "", "") if item.instance_id else "Task_Assign" for item in items}
 
 
