@@ -63,7 +63,8 @@ KINDS: Mapping[str, Kind] = {
     ),
     "smtp": Kind(
         ("Mail (SMTP)", "邮件（SMTP）"), "out",
-        (*_PEER, Field("sender", required=True), Field("domain"), Field("tls", "bool"), Field("tls_at_once", "bool"), _TIMEOUT, _AGAIN),
+        (*_PEER, Field("sender", required=True), Field("domain"), Field("tls", "bool"), Field("tls_at_once", "bool"),
+         Field("ca_file", "path"), _TIMEOUT, _AGAIN),
         ("user", "password", "ca_certificate"),
     ),
     "dicom": Kind(
@@ -99,7 +100,9 @@ KINDS: Mapping[str, Kind] = {
         (*_PEER, Field("virtual_host"), Field("exchange"), Field("tls", "bool"), Field("ca_file", "path"), _TIMEOUT, _AGAIN),
         ("user", "password", "ca_certificate"),
     ),
-    "sql": Kind(("Database, read only", "数据库（只读）"), "out", (_TIMEOUT,), ("url",)),
+    "sql": Kind(
+        ("Database, read only", "数据库（只读）"), "out", (_TIMEOUT, Field("encoding"), Field("read_only_user", "bool")), ("url",)
+    ),
 }  # fmt: skip
 
 
