@@ -72,3 +72,16 @@ def test_a_dry_run_shows_its_result_beside_the_draft(served: Served) -> None:
     assert "line 1, column" in page.locator("#tried").inner_text()
     if FOLDER:
         page.screenshot(path=Path(FOLDER) / "governance_tried.png", full_page=True)
+
+
+def test_the_process_editor_offers_the_dictionarys_fields(served: Served) -> None:
+    page = served.open("owner", "/studio/new", "zh")
+    page.wait_for_function("() => window.carelaneEditor", timeout=30_000)
+    offered = page.evaluate("""async () => {
+      const modeler = window.carelaneEditor.modeler;
+      const start = modeler.get('elementRegistry').find((element) => element.type === 'bpmn:StartEvent');
+      const variables = await modeler.get('variableResolver').getVariablesForElement(start);
+      return Object.fromEntries(variables.map((variable) => [variable.name, variable.info]));
+    }""")
+    assert "末梢血糖" in offered["glucose"]
+    assert "mmol/L" in offered["glucose"]

@@ -1,6 +1,7 @@
 // The process editor's page: `[data-editor=process]` around a canvas and a properties panel.
 import { CarelaneModeler } from './modeler.js';
 import { Desk, studio } from './desk.js';
+import { dictionaryModule } from './dictionary.js';
 
 /** The panel keeps what is typed for 600 ms; leaving the field hands it over at once. */
 async function settle() {
@@ -10,8 +11,10 @@ async function settle() {
 
 export async function startProcess(root) {
   const canvas = root.querySelector('[data-canvas]');
-  const templates = await fetch(studio.urls.templates).then((answer) => (answer.ok ? answer.json() : []));
-  const modeler = new CarelaneModeler(canvas, { propertiesPanel: root.querySelector('[data-properties]'), locale: studio.locale, templates });
+  const [templates, fields] = await Promise.all([studio.urls.templates, studio.urls.dictionary].map(listed));
+  const modeler = new CarelaneModeler(canvas, {
+    propertiesPanel: root.querySelector('[data-properties]'), locale: studio.locale, templates, additionalModules: [dictionaryModule(fields)],
+  });
   let quiet = true;
 
   const desk = new Desk({
@@ -38,6 +41,9 @@ export async function startProcess(root) {
   desk.check();
   window.carelaneEditor = { modeler, desk };
 }
+
+/** A list of the server's; the editor works without it, too. */
+const listed = (url) => fetch(url).then((answer) => (answer.ok ? answer.json() : []));
 
 function reports(problems) {
   return problems.filter((p) => p.element).map((p) => ({
