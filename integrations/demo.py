@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from engine.settings import Settings
 from integrations.connections import book
+from integrations.simulators import insurance_end
 from integrations.simulators.ports import ALIPAY_APP, APP, HOST, MERCHANT, MERCHANT_SERIAL, PLATFORM_SERIAL, Ports, keys, ports
 
 _TITLES = {
@@ -19,6 +20,7 @@ _TITLES = {
     "insurance": {"en": "Insurance (simulated gateway)", "zh": "医保（模拟网关）"},
     "pharmacy": {"en": "Pharmacy system", "zh": "药房系统"},
     "sms": {"en": "Text messages (simulated)", "zh": "短信（模拟）"},
+    "insurance_claim": {"en": "Insurance claims (made up)", "zh": "医保结算（模拟）"},
     "partner": {"en": "Partner hospital", "zh": "合作医院"},
 }
 
@@ -59,6 +61,8 @@ def connect(session: Session, settings: Settings, where: Ports | None = None) ->
             "notify_url": f"{settings.public_url}/hooks/{name}",
         }  # fmt: skip
         book.put(session, name, "gateway", address=address, secrets={"shared_key": secret.shared_key}, direction="both", title=_TITLES[name])
+    claims = insurance_end.settings(f"http://{HOST}:{at.payment}")
+    book.put(session, "insurance_claim", "insurance_claim", address=claims, title=_TITLES["insurance_claim"])
     book.put(
         session, "partner", "fhir", direction="both", title=_TITLES["partner"],
         address={"url": f"http://{HOST}:{at.partner}", "path": "/fhir", "timeout": 10, "idempotent": True},

@@ -18,6 +18,7 @@ from engine import clock
 from engine.errors import BpmnError, CarelaneError, ConnectorFailed
 from integrations.connections import book, probes
 from integrations.connections.book import Link
+from integrations.payments import probes as payment_probes
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,4 +145,5 @@ _PROBES: Mapping[str, Probe] = {
     "fhir": _fhir,
     "sql": _sql,
     **probes.PROBES,
+    **payment_probes.PROBES,
 }

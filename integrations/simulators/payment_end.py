@@ -17,6 +17,7 @@ from integrations.payments import providers, wechat_crypto
 from integrations.simulators import wechat_bill
 from integrations.simulators.alipay_end import AlipayEnd
 from integrations.simulators.desk import Desk, Item
+from integrations.simulators.insurance_end import InsuranceEnd
 from integrations.simulators.ports import HOST, MERCHANT, PLATFORM_SERIAL, Keys
 from integrations.simulators.web import Handler, body_of
 
@@ -31,6 +32,7 @@ class PaymentEnd:
         self._platform = wechat_crypto.private_key(keys.platform_private)
         self._merchant = wechat_crypto.public_key(keys.merchant_public)
         self._alipay = AlipayEnd(desk, keys)
+        self._insurance = InsuranceEnd(desk)
         self._http = httpx.Client(timeout=10, trust_env=False)
 
     def routes(self) -> dict[tuple[str, str], Handler]:
@@ -45,6 +47,7 @@ class PaymentEnd:
             ("GET", "/v3/bill/tradebill"): self._bill,
             ("GET", "/v3/billdownload/file"): self._bill_file,
             **self._alipay.routes(),
+            **self._insurance.routes(),
             ("POST", r"/gateway/(\w+)/orders"): self._gateway_order,
             ("GET", r"/gateway/(\w+)/orders/([^/]+)"): self._gateway_query,
             ("POST", r"/gateway/(\w+)/orders/([^/]+)/close"): self._gateway_close,

@@ -28,7 +28,9 @@ def day(clinic: Clinic) -> str:
     """A compared day with one match and two differences; one number would be a formula."""
     session = db.session()
     deploy.deploy(session, PROCESS, by="test")
-    book.put(session, "card", "gateway", address={"url": "http://127.0.0.1:9"}, secrets={"shared_key": "k"}, title={"en": "Card", "zh": "银行卡"})
+    book.put(
+        session, "card", "gateway", address={"url": "http://127.0.0.1:9"}, secrets={"shared_key": "k"}, title={"en": "Card", "zh": "银行卡"}
+    )
     paid(session, "A", 10, NOON)
     paid(session, "B", 1234, NOON)
     row = stored.opened(session, D1, "card", by="test")

@@ -49,7 +49,9 @@ def rag(row: ReconciliationDay, undecided: int) -> str:
 def days(session: Session) -> list[tuple[str, list[DayRow]]]:
     """The newest days, each with its connections."""
     newest = select(ReconciliationDay.day).distinct().order_by(ReconciliationDay.day.desc()).limit(DAYS)
-    query = select(ReconciliationDay).where(ReconciliationDay.day.in_(newest)).order_by(ReconciliationDay.day.desc(), ReconciliationDay.connection)
+    query = (
+        select(ReconciliationDay).where(ReconciliationDay.day.in_(newest)).order_by(ReconciliationDay.day.desc(), ReconciliationDay.connection)
+    )
     rows = list(session.scalars(query))
     counts: dict[str, dict[str, int]] = {}
     counted = (
