@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import DateTime, LargeBinary, create_engine, event
+from sqlalchemy import Connection, DateTime, LargeBinary, create_engine, event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -89,9 +90,17 @@ def new_id() -> str:
     return f"{int(datetime.now(UTC).timestamp() * 1000):012x}{os.urandom(4).hex()}"
 
 
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+# Values are patients' data: an error names the statement without them.
+ENGINE: dict[str, Any] = {"hide_parameters": True, "json_serializer": _json, "json_deserializer": orjson.loads}
+
+
 def pool_options(settings: Settings) -> dict[str, Any]:
-    """What an engine is made with. A PostgreSQL that was restarted is connected to anew; one that cannot be reached is no wait."""
-    options: dict[str, Any] = {"pool_size": settings.threads, "max_overflow": 16}
+    """What an installation's engine is made with. A PostgreSQL that was restarted is connected to anew; an unreachable one is no wait."""
+    options: dict[str, Any] = {**ENGINE, "pool_size": settings.threads, "max_overflow": 16}
     if not settings.url.startswith("sqlite"):
         options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5, "tcp_user_timeout": 10_000}}  # s, ms
     return options
@@ -125,12 +134,36 @@ def arm_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        on_driver(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN", [()]).close()
 
 
 def overtaken(error: DBAPIError) -> bool:
     """True when PostgreSQL ended the transaction in favour of another one: a deadlock or a serialization failure."""
     return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
+
+
+def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> Any:
+    """Executes a statement on the driver's own cursor, once for each of `bound`, and returns the cursor.
+
+    For what runs so often that SQLAlchemy's work around each execution would cost more than the statement. Errors are
+    SQLAlchemy's own, without the values; who listens for statements hears of these too.
+    """
+    driver, dialect = connection.connection, connection.dialect
+    assert driver is not None
+    cursor = driver.cursor()
+    for told in connection.engine.dispatch.before_cursor_execute:
+        told(connection, cursor, statement, bound, None, len(bound) > 1)
+    try:
+        if len(bound) == 1:
+            cursor.execute(statement, bound[0])
+        else:
+            cursor.executemany(statement, bound)
+    except dialect.loaded_dbapi.Error as error:
+        base, gone = dialect.loaded_dbapi.Error, dialect.is_disconnect(error, driver, cursor)
+        if gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(statement, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect) from error
+    return cursor
 
 
 def write_lock(session: Session) -> None:

@@ -20,9 +20,10 @@ from typing import Any
 from sqlalchemy import Engine, bindparam, create_engine, select, text
 from sqlalchemy.orm import Session
 
-from engine.db import Base, arm_sqlite, keyring, new_id, open_engine, write_lock
+from engine.db import ENGINE, Base, arm_sqlite, keyring, new_id, open_engine, write_lock
 from engine.errors import Stale
 from engine.execution import check, instances, jobs, tasks
+from engine.execution.prepared import Prepared
 from engine.execution.tables import Job, Task
 from engine.settings import Settings
 from tests.conftest import load_tables
@@ -35,7 +36,9 @@ VISIT = process(
 )  # fmt: skip
 ORDER = ("register", "search", "triage", "exam", "lab", "pay")
 _task = Task.__table__.c
-FIND = select(_task.id).where(_task.instance_id == bindparam("at_instance"), _task.element_id == bindparam("at_element"), _task.state == "open")
+FIND = Prepared(
+    select(_task.id).where(_task.instance_id == bindparam("at_instance"), _task.element_id == bindparam("at_element"), _task.state == "open")
+)
 LEASE = timedelta(seconds=60)
 
 
@@ -64,10 +67,10 @@ def complete(engine: Engine, instance: str, element: str, values: dict[str, Any]
     """One completed task, as a request does it; False when it is not open (yet)."""
     with Session(engine, expire_on_commit=False) as session:
         write_lock(session)
-        id = session.connection().execute(FIND, {"at_instance": instance, "at_element": element}).scalar()
-        if id is None:
+        found = FIND.first(session.connection(), {"at_instance": instance, "at_element": element})
+        if found is None:
             return False
-        tasks.complete(session, id, values, user="ann")
+        tasks.complete(session, found["id"], values, user="ann")
         session.commit()
     return True
 
@@ -192,7 +195,7 @@ def cpu(act: Callable[[], object], times: int) -> float:
 def sqlite(folder: Path, name: str) -> Engine:
     """An SQLite file armed as in production."""
     keyring.use(b"0" * 32)
-    engine = create_engine(f"sqlite:///{folder / name}")
+    engine = create_engine(f"sqlite:///{folder / name}", **ENGINE)
     arm_sqlite(engine)
     return engine
 
@@ -245,7 +248,7 @@ def row(what: str, unit: str, value: float, baseline: str = "", base: float | No
 
 def _worker(url: str, count: int, gate: Any) -> None:
     keyring.use(b"0" * 32)
-    engine = create_engine(url)
+    engine = create_engine(url, **ENGINE)
     if engine.dialect.name == "sqlite":
         arm_sqlite(engine)
     visit(engine)

@@ -46,7 +46,7 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     claims = [{"state": "running", "owner": owner, "lease": now + lease, "attempts": job.attempts + 1} for job in taken]
     if claims:
         rows = [{"at_id": job.id, **claim} for job, claim in zip(taken, claims, strict=True)]
-        session.connection().execute(statements.CLAIM_JOB, rows)
+        statements.CLAIM_JOB.run(session.connection(), *rows)
     for job, claim in zip(taken, claims, strict=True):
         statements.told(job, claim)
     return taken
@@ -71,8 +71,7 @@ def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
     """Ends the claim, if it is still ours: a job that was taken over meanwhile is not finished twice."""
     session.flush()
     values |= {"owner": None, "lease": None}
-    done = session.connection().execute(statements.FENCED_JOB, {"at_id": job.id, "at_owner": owner, **values})
-    if done.rowcount != 1:
+    if statements.fenced_job(tuple(values)).run(session.connection(), {"at_id": job.id, "at_owner": owner, **values}) != 1:
         raise Conflict("The job belongs to another worker by now; this result is dropped.")
     faults.point("job.fenced")
     if job in session:  # else it is what a worker holds, which may have to try again from what it was

@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.engine import default
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.crud import REQUIRED
+
+from engine.db import UtcDateTime, on_driver
 
 Convert = Callable[[Any], Any]
 
@@ -47,7 +48,7 @@ class Prepared:
         """Executes it once for each row of values and returns how many rows of the database it changed."""
         compiled = self._for(connection.dialect)
         bound = [compiled.bound(row) for row in rows]
-        cursor = self._execute(connection, compiled.text, bound)
+        cursor = on_driver(connection, compiled.text, bound)
         try:
             return int(cursor.rowcount)
         finally:
@@ -56,32 +57,12 @@ class Prepared:
     def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The first row it selects, by column names; None when there is none."""
         compiled = self._for(connection.dialect)
-        cursor = self._execute(connection, compiled.text, [compiled.bound(values)])
+        cursor = on_driver(connection, compiled.text, [compiled.bound(values)])
         try:
             row = cursor.fetchone()
         finally:
             cursor.close()
         return None if row is None else compiled.read(row)
-
-    def _execute(self, connection: Connection, text: str, bound: list[Any]) -> Any:
-        driver, dialect = connection.connection, connection.dialect
-        assert driver is not None
-        cursor = driver.cursor()
-        for told in connection.engine.dispatch.before_cursor_execute:  # whoever counts or logs statements sees these too
-            told(connection, cursor, text, bound, None, len(bound) > 1)
-        try:
-            if len(bound) == 1:
-                cursor.execute(text, bound[0])
-            else:
-                cursor.executemany(text, bound)
-        except dialect.loaded_dbapi.Error as error:
-            gone = dialect.is_disconnect(error, driver, cursor)
-            if gone:
-                connection.invalidate(error)
-            raise DBAPIError.instance(
-                text, None, error, dialect.loaded_dbapi.Error, hide_parameters=True, connection_invalidated=gone, dialect=dialect
-            ) from error
-        return cursor
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -94,7 +75,25 @@ class Prepared:
         compiled: Any = self.statement.compile(dialect=dialect, column_keys=list(self.sets) or None)  # type: ignore[attr-defined]
         names = list(compiled.positiontup) if compiled.positional else sorted(set(compiled.bind_names.values()))
         given = {name: value for name, value in compiled.construct_params(_check=False).items() if value is not REQUIRED}
-        writers = compiled._bind_processors
+        writers = dict(compiled._bind_processors)
+        for name in names:
+            if name in compiled.binds and isinstance(compiled.binds[name].type, UtcDateTime):
+                writers[name] = _once(writers[name])
         columns = [(column.keyname, column.type._cached_result_processor(dialect, None)) for column in compiled._result_columns or ()]
         binds = tuple((name, writers.get(name), given.get(name)) for name in names)
         return _Compiled(str(compiled), binds, tuple(columns), compiled.positional)
+
+
+def _once(write: Convert) -> Convert:
+    """Remembers the last instant: a step has one, and writes it many times."""
+    last: tuple[Any, Any] = (None, None)
+
+    def written(value: Any) -> Any:
+        nonlocal last
+        known, text = last
+        if value is not known:
+            text = write(value)
+            last = (value, text)
+        return text
+
+    return written

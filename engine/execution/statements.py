@@ -84,8 +84,14 @@ DUE_JOBS = (
     .with_for_update(skip_locked=True, of=Job)
 )
 DUE_JOBS_OF_KINDS = DUE_JOBS.where(Job.kind.in_(bindparam("at_kinds", expanding=True)))
-CLAIM_JOB = update(_job).where(_job.c.id == bindparam("at_id"))
-FENCED_JOB = update(_job).where(_job.c.id == bindparam("at_id"), _job.c.owner == bindparam("at_owner"), _job.c.state == "running")
+CLAIM_JOB = Prepared(update(_job).where(_job.c.id == bindparam("at_id")), ("state", "owner", "lease", "attempts"))
+
+
+@cache
+def fenced_job(names: tuple[str, ...]) -> Prepared:
+    """Writes these columns of a job, if the claim is still the owner's."""
+    where = (_job.c.id == bindparam("at_id"), _job.c.owner == bindparam("at_owner"), _job.c.state == "running")
+    return Prepared(update(_job).where(*where), names)
 
 
 @cache
