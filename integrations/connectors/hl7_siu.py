@@ -63,7 +63,7 @@ def book(given: Input, work: Work) -> Output:
 
     def segments(control: str) -> list[str]:
         slot = ["", "", "", begins, ends]
-        return [  # fmt: skip
+        return [
             write.segment(
                 "SCH",
                 {

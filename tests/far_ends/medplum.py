@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent / "fhir_server"
-TOKEN = "far-end-token"  # noqa: S105  of a server of the tests
+TOKEN = "far-end-token"
 
 
 def node(program: str) -> str | None:
