@@ -43,17 +43,11 @@ class Journey:
         self.agenda: list[tuple[datetime, int, str, str, Any]] = []
         self.order = itertools.count()
         self.known: set[str] = set()
+        self.said: dict[str, Any] = {}  # answers that are wanted of this visit, past what its patient would say
 
     def play(self, visit: Planned) -> Instance:
         """Plays the visit to its end; raises Stranded, and then nothing of it was written."""
-        self.visit, self.moment = visit, visit.arrival
-        with clock.at(visit.arrival):
-            row = instances.start(
-                self.session, "outpatient_visit", {"arrival": "walk_in"}, version_tag=visit.arm, arm=visit.arm,
-                business_key=visit.number, department=visit.department, actor="past",
-            )  # fmt: skip
-            self.row = row
-            self._look()
+        row = self.begin(visit)
         for _ in range(MOST_STEPS):
             if row.state != "running":
                 return row
@@ -62,6 +56,32 @@ class Journey:
             self._next()
         stands = ", ".join(f"{t.element_id} {t.waits}" for t in instances.tokens(self.session, row.id))
         raise Stranded(f"The past visit {visit.number} ({visit.arm}) stands at {stands}.")
+
+    def play_until(self, visit: Planned, role: str, by: str) -> Task | None:
+        """Plays the visit until somebody of `role` has something to do and nothing else is on its way; None when it never is."""
+        row = self.begin(visit, by)
+        for _ in range(MOST_STEPS):
+            waiting = select(Task).where(Task.instance_id == row.id, Task.state == "open", Task.role == role)
+            if (task := self.session.scalars(waiting.order_by(Task.created).limit(1)).first()) is not None:
+                self.agenda = [entry for entry in self.agenda if entry[3] != task.id]
+                heapq.heapify(self.agenda)
+                if not any(entry[2] == "news" for entry in self.agenda):
+                    return task
+            if not self.agenda or row.state != "running":
+                return None
+            self._next()
+        return None
+
+    def begin(self, visit: Planned, by: str = "past") -> Instance:
+        """The patient arrives."""
+        self.visit, self.moment = visit, visit.arrival
+        with clock.at(visit.arrival):
+            self.row = instances.start(
+                self.session, "outpatient_visit", {"arrival": "walk_in"}, version_tag=visit.arm, arm=visit.arm,
+                business_key=visit.number, department=visit.department, actor=by,
+            )  # fmt: skip
+            self._look()
+        return self.row
 
     # -- what comes next ----------------------------------------------------------------------------------------------
 
@@ -144,7 +164,7 @@ class Journey:
             "spo2": min(100, round(98.5 - 7 * ill + luck.gauss(0, 0.6))), "temperature": round(36.6 + 2.6 * ill + luck.gauss(0, 0.2), 1),
             "pain": max(0, min(6, round(6 * ill + luck.gauss(0, 1)))), "chiefComplaint": self.visit.patient.complaint,
         }  # fmt: skip
-        return {**self.visit.patient.answers(), **vital, "department": self.visit.department, "channel": luck.choice(paying)}
+        return {**self.visit.patient.answers(), **vital, "department": self.visit.department, "channel": luck.choice(paying), **self.said}
 
     def _fire(self, job_id: str, _about: Any) -> None:
         job = jobs.get(self.session, job_id)

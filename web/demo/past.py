@@ -23,6 +23,7 @@ from engine.settings import Settings
 from integrations import runtime
 from integrations.simulators import instant
 from web.cli.serve import prepare
+from web.demo import live
 from web.demo.journey import Journey
 from web.demo.plan import BY, ENOUGH, SEED, plan
 from web.demo.roster import Roster
@@ -60,9 +61,10 @@ def play(factory: sessionmaker[Session], settings: Settings) -> int:
 
 
 def main() -> None:
-    """Plays the past of the installation that the environment names."""
+    """Lets today's visits arrive and plays the past of the installation that the environment names."""
     settings = Settings.from_env()
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(message)s")
     engine = open_engine(settings)
     prepare(settings, engine)
+    log.info("%d visits of today wait", live.begin(sessions(engine), settings))
     log.info("%d past visits played", play(sessions(engine), settings))
