@@ -103,6 +103,8 @@ def _outcome(field: str, asked: Any, known: Any) -> str | None:
     left, right = tidy(str(asked)), tidy(str(known))
     if left == right:
         return "same"
+    if field == "name" and sound(str(asked)) == sound(str(known)):  # 晓 for 小, or the passport's Latin letters
+        return "near"
     near = _NEAR.get(field)
     return "near" if near is not None and near(left, right) else "differ"
 
@@ -120,8 +122,6 @@ def _one_off(left: str, right: str) -> bool:
 
 
 def _names_near(left: str, right: str) -> bool:
-    if sound(left) == sound(right):  # 晓 for 小, or the passport's Latin letters
-        return True
     short, long = sorted((left, right), key=len)
     if len(short) >= 3 and len(long) >= 5 and not long.isascii() and long.startswith(short):
         return True  # 阿依古丽 for 阿依古丽·买买提: the father's name is often left out

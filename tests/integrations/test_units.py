@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from integrations.units import CLINIC_UNIT, MOLAR_MASS, Measured, NotConvertible, flag, limits, normalise, to_clinic, ucum
+from integrations.units import CLINIC_UNIT, MOLAR_MASS, VALENCE, Measured, NotConvertible, flag, limits, normalise, to_clinic, ucum
 
 
 @pytest.mark.parametrize(
@@ -108,3 +108,54 @@ def test_reference_ranges(reference: str, expected: tuple[float | None, float | 
 )
 def test_flags(value: object, reference: str, expected: str) -> None:
     assert flag(value, reference) == expected
+
+
+MASSES = ["g/L", "mg/dL", "mg/L", "ug/mL", "ng/mL", "ng/dL", "pg/mL"]
+AMOUNTS = ["mol/L", "mmol/L", "umol/L", "nmol/L", "pmol/L"]
+
+
+@given(st.sampled_from(sorted(MOLAR_MASS)), st.sampled_from(MASSES), st.sampled_from(AMOUNTS), st.floats(1e-3, 1e4))
+def test_there_and_back_is_the_same_for_every_analyte(loinc: str, mass: str, amount: str, value: float) -> None:
+    there = normalise(value, mass, amount, loinc)
+    assert normalise(there, amount, mass, loinc) == pytest.approx(value, rel=1e-4)
+
+
+@given(st.sampled_from(sorted(VALENCE)), st.floats(0.1, 1e3))
+def test_there_and_back_between_equivalents_and_moles(loinc: str, value: float) -> None:
+    assert normalise(normalise(value, "meq/L", "mmol/L", loinc), "mmol/L", "meq/L", loinc) == pytest.approx(value, rel=1e-4)
+
+
+@given(st.sampled_from(sorted(MOLAR_MASS)), st.sampled_from(MASSES), st.sampled_from(AMOUNTS), st.floats(0.1, 100), st.floats(1.001, 10))
+def test_more_stays_more(loinc: str, mass: str, amount: str, value: float, factor: float) -> None:
+    assert normalise(value * factor, mass, amount, loinc) > normalise(value, mass, amount, loinc)
+
+
+@given(st.sampled_from(MASSES), st.sampled_from(AMOUNTS))
+def test_an_analyte_that_is_not_in_the_table_is_never_converted(mass: str, amount: str) -> None:
+    for loinc in (None, "99999-0"):
+        with pytest.raises(NotConvertible, match="molar mass"):
+            normalise(1, mass, amount, loinc)
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "to", "loinc", "expected"),
+    [
+        (15, "g/dL", "mmol/L", "718-7", 9.31),  # haemoglobin, factor 0.6206
+        (7.0, "%", "mmol/mol", "4548-4", 53.0),  # HbA1c, the pair that every conversion table prints
+        (53, "mmol/mol", "%", "59261-8", 7.0),
+        (30, "mg/g", "mg/mmol", "9318-7", 3.39),  # KDIGO's limit of albuminuria A2
+        (1.2, "ng/dL", "pmol/L", "3024-7", 15.4),  # free T4, factor 12.87
+        (400, "pg/mL", "pmol/L", "2132-9", 295),  # B12, factor 0.738
+        (30, "ng/mL", "nmol/L", "62292-8", 74.9),  # 25-OH vitamin D, factor 2.496
+        (10, "ug/dL", "nmol/L", "2143-6", 276),  # cortisol, factor 27.59
+        (30, "U/L", "ukat/L", "1742-6", 0.5),  # enzymes: 1 U is 1 umol/min
+    ],
+)
+def test_known_pairs_of_conversion_tables(value: float, unit: str, to: str, loinc: str, expected: float) -> None:
+    assert normalise(value, unit, to, loinc) == pytest.approx(expected, rel=0.005)
+
+
+def test_percent_and_millimoles_a_mole_are_refused_for_all_but_hba1c() -> None:
+    """They have one dimension, so that a unit library would turn 7 % into 70 mmol/mol without a word."""
+    with pytest.raises(NotConvertible, match="HbA1c"):
+        normalise(7, "%", "mmol/mol", "2345-7")

@@ -11,12 +11,13 @@ from engine.models.tables import Definition
 from integrations.dictionary import used
 from integrations.mappings import book as mappings
 from integrations.quality import rules
+from web.i18n import named
 
 
 def of(session: Session, key: str) -> list[tuple[str, str, str]]:
     """(kind, key, name) of everything whose newest version uses the field."""
     found = [(row.kind, row.key, _name(row)) for row in _newest(session) if key in _variables(session, row)]
-    found += [("mapping", row.key, row.name_en) for row in mappings.listed(session, "fields") if f'"{key}"' in str(row.draft.get("expression"))]
+    found += [("mapping", row.key, named(row)) for row in mappings.listed(session, "fields") if f'"{key}"' in str(row.draft.get("expression"))]
     found += [("rule", rule.id, rule.field) for rule in rules.rules(session) if key in rule.field.split(".")]
     return found
 
@@ -39,4 +40,4 @@ def _variables(session: Session, row: Definition) -> set[str]:
 
 def _name(row: Definition) -> str:
     tag = f" · {row.version_tag}" if row.version_tag else ""
-    return f"{row.key}{tag}"
+    return f"{named(row, row.key)}{tag}"
