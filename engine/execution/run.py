@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,7 +18,7 @@ from engine.execution.specs.base import Stuck
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import CalledElement, Element, Flow
 
-MOST_STEPS = 50_000  # elements that one step may pass before it is taken for an endless circle
+MOST_ROUNDS = 25_000  # how often one step may pass the same element before it is taken for an endless circle
 
 
 class Environment(Protocol):
@@ -80,6 +80,8 @@ class Run:
             token = self.arrive(scope, element.id, None)
             if payload is not None:
                 token.notes["result"] = dict(payload)
+                if element.type not in ("startEvent", "eventBasedGateway"):
+                    token.notes["phase"] = "leave"  # what it waits for has come: it began the instance
 
     def begin_inner(
         self, owner: Token, kind: str, compiled: Compiled, definition: str, body: str | None, data: dict[str, Any],
@@ -262,19 +264,19 @@ class Run:
 
     def drain(self) -> None:
         """Runs ready tokens until every token waits, then merges and conditions that have become possible."""
-        steps = 0
+        rounds: Counter[str] = Counter()
         while True:
             while self.queue:
                 token = self.queue.popleft()
                 if token.id in token.scope.tasks and token.has_state(TaskState.READY):
-                    steps += 1
-                    self._run(token, steps)
+                    rounds[token.element.id] += 1
+                    self._run(token, rounds[token.element.id])
                     waits.fire_conditions(self)
             if not (joins.merge_inclusive(self) or waits.fire_conditions(self)):
                 break
         joins.find_deadlocks(self)
 
-    def _run(self, token: Token, steps: int) -> None:
+    def _run(self, token: Token, rounds: int) -> None:
         scope = token.scope
         if "entered" not in token.notes and token.notes.get("phase") != "leave":
             token.notes["entered"] = True
@@ -282,8 +284,8 @@ class Run:
                 self.record("entered", token)
         local = dict(token.data)
         try:
-            if steps > MOST_STEPS:
-                raise Stuck("endless", f"The process passed {MOST_STEPS} elements without waiting: it runs in a circle.")
+            if rounds > MOST_ROUNDS:
+                raise Stuck("endless", f"The process came here {MOST_ROUNDS} times without waiting: it runs in a circle.")
             through = token.run()
         except CarelaneError as error:
             if token.notes.get("phase") != "leave":

@@ -20,7 +20,7 @@ from engine.db import new_id
 from engine.errors import CarelaneError, ExpressionFailed, InvalidModel, Problem
 from engine.execution import feel, instances, timers
 from engine.execution.environment import Deployed, settings
-from engine.execution.specs.base import feel_or_text
+from engine.execution.specs.base import feel_or_text, name_from
 from engine.execution.tables import Instance, Message, Subscription
 from engine.execution.values import decode
 from engine.models import files as kinds
@@ -34,10 +34,11 @@ AGAIN = timedelta(minutes=1)  # when a start that failed is tried again
 
 
 def triggers(model: ProcessModel) -> Iterator[tuple[Element, int, EventDefinition]]:
-    """What starts a process: its start events' definitions, each with its place among its event's."""
+    """What starts a process: the definitions of its start events and of what instantiates it, each with its place among its event's."""
     for element in model.inside(None):
+        behind = [model.elements[model.flows[flow].target] for flow in element.outgoing] if element.type == "eventBasedGateway" else [element]
         if element.type == "startEvent" or element.instantiate:
-            yield from ((element, index, event) for index, event in enumerate(element.events))
+            yield from ((event, index, definition) for event in behind for index, definition in enumerate(event.events))
 
 
 def refresh(session: Session, definition: Definition) -> None:
@@ -49,7 +50,7 @@ def refresh(session: Session, definition: Definition) -> None:
     session.execute(delete(Subscription).where(*older))
     for element, index, event in triggers(Deployed(session).compiled(definition.id).model):
         if event.kind in ("message", "signal"):
-            session.add(_listening(definition, element, event.kind, str(feel_or_text(event.name or "", {})), ""))
+            session.add(_listening(definition, element, event.kind, name_from(event.name, {}, f"{event.kind}'s name"), ""))
         elif event.kind == "timer" and (due := due_of(event, clock.now(), 0)) is not None:
             session.add(_listening(definition, element, "timer", _round(index, 0), _instant(due)))
 
@@ -65,19 +66,28 @@ def _listening(definition: Definition, element: Element, kind: str, name: str, k
 
 
 def problems(files: Mapping[str, bytes]) -> list[Problem]:
-    """Timers of start events that give no instant: they are evaluated before there is any variable."""
+    """Start events whose timer or name needs variables, which are not there before the process has begun."""
     found = []
     for file, content in files.items():
         for model in _models(file, content):
             for element, _, event in triggers(model):
-                if event.kind == "timer" and event.value and model.executable:
-                    try:
-                        due_of(event, clock.now(), 0)
-                    except CarelaneError as error:
-                        message = f"The timer {event.value!r} gives no instant before the process has begun: {error}"
-                        fix = "Write a date, a duration or a cycle, or FEEL without variables."
-                        found.append(Problem("timer-start", message, fix, element.id, element.type, file=file))
+                if model.executable and (reason := _unknown(event)):
+                    message = f"What starts the process must be known before it has begun: {reason}"
+                    fix = "Write it out, or as FEEL without variables."
+                    found.append(Problem("start-unknown", message, fix, element.id, element.type, file=file))
     return found
+
+
+def _unknown(event: EventDefinition) -> str | None:
+    """Why a start event's timer or name cannot be told yet; None when it can."""
+    try:
+        if event.kind == "timer" and event.value:
+            due_of(event, clock.now(), 0)
+        elif event.kind in ("message", "signal"):
+            name_from(event.name, {}, f"{event.kind}'s name")
+    except CarelaneError as error:
+        return error.message
+    return None
 
 
 def _models(file: str, content: bytes) -> list[ProcessModel]:
@@ -92,7 +102,7 @@ def due_of(event: EventDefinition, after: datetime, fired: int) -> datetime | No
     zone = ZoneInfo(settings().clinic_zone)
     value = feel_or_text(event.value or "", {})
     if value is None:
-        raise ExpressionFailed("it gives nothing.")
+        raise ExpressionFailed(f"The timer {event.value!r} gives nothing.")
     if event.timer == "cycle":
         return timers.next_of_cycle(value, after, fired, zone)
     if fired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.execution import compensation
-from engine.execution.specs.base import Stuck, feel_or_text
+from engine.execution.specs.base import Stuck, name_from
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import Element
 
@@ -52,7 +52,7 @@ def _around(scope: Scope) -> Token | None:
 
 def error_end(token: Token, code: str | None) -> bool:
     """An error end event. Not caught, it stays as an incident instead of passing as a normal end."""
-    code = str(feel_or_text(code or "", token.variables()))
+    code = name_from(code, token.variables(), "error's code")
     if not error(token, code, None, {}):
         raise Stuck("uncaught_error", f"The error {code or '(without a code)'} is caught nowhere.")
     return False
@@ -60,7 +60,7 @@ def error_end(token: Token, code: str | None) -> bool:
 
 def escalation(token: Token, code: str | None) -> bool:
     """Escalates outwards; the thrower goes on unless what caught it interrupts. Not caught, it is only recorded."""
-    code = str(feel_or_text(code or "", token.variables()))
+    code = name_from(code, token.variables(), "escalation's code")
     payload, local = dict(token.data), {"escalationCode": code}
     scope: Scope | None = token.scope
     while scope is not None:
@@ -109,7 +109,7 @@ def leave_transaction(token: Token) -> None:
 
 def signal_name(token: Token) -> str:
     """The name of the signal that an event throws."""
-    return str(feel_or_text(token.element.events[0].name or "", token.variables()))
+    return name_from(token.element.events[0].name, token.variables(), "signal's name")
 
 
 def _matches(event: Element, kind: str, code: str | None) -> int:

@@ -11,7 +11,7 @@ from SpiffWorkflow.util.task import TaskState
 from engine.errors import CarelaneError, ExpressionFailed
 from engine.execution import feel, timers
 from engine.execution.effects import Closed, Subscribed, TimerSet
-from engine.execution.specs.base import Stuck, feel_or_text
+from engine.execution.specs.base import Stuck, feel_or_text, name_from
 from engine.execution.tokens import Scope, Token
 from engine.models.elements import Element, EventDefinition
 
@@ -62,13 +62,9 @@ def _wait_for(token: Token, wait: str, definition: EventDefinition) -> None:
         run.wait(token, f"timer:{wait}")
         run.effects.add(TimerSet(wait, token.scope.definition, element.id, due, 0))
     else:
-        name = str(feel_or_text(definition.name or "", variables))
-        key = ""
+        name, key = name_from(definition.name, variables, f"{definition.kind}'s name"), ""
         if definition.kind == "message" and definition.correlation:
-            value = feel.evaluate(definition.correlation.removeprefix("="), variables)
-            if value is None or isinstance(value, bool | list | dict):
-                raise ExpressionFailed(f"The correlation key {definition.correlation!r} of {element.id} gives {value!r}, not a text or number.")
-            key = str(value)
+            key = name_from("=" + definition.correlation.removeprefix("="), variables, "correlation key")
         run.wait(token, f"{definition.kind}:{wait}")
         run.effects.add(Subscribed(wait, token.scope.definition, element.id, definition.kind, name, key))
 

@@ -9,7 +9,7 @@ from typing import Any
 from SpiffWorkflow.specs.base import TaskSpec
 from SpiffWorkflow.specs.WorkflowSpec import WorkflowSpec
 
-from engine.errors import CarelaneError
+from engine.errors import CarelaneError, ExpressionFailed
 from engine.execution import feel
 from engine.execution.tokens import Token
 from engine.models.elements import Element, Flow, VariableMapping
@@ -46,10 +46,9 @@ class ElementSpec(TaskSpec):
 
     def leave(self, token: Token) -> None:
         """Writes what came in, then takes the outgoing flows."""
-        if "result" in token.notes:
-            if "loop" not in token.notes:  # a loop's iterations have written theirs
-                self.write_result(token, token.notes["result"])
-            del token.notes["result"]
+        if "loop" not in token.notes and ("result" in token.notes or self.element.outputs):  # a loop's iterations have written theirs
+            self.write_result(token, token.notes.get("result", {}))
+        token.notes.pop("result", None)
         self.go_on(token)
 
     def write_result(self, token: Token, result: Mapping[str, Any]) -> None:
@@ -104,6 +103,14 @@ def mapped(mappings: Iterable[VariableMapping], variables: Mapping[str, Any]) ->
 def feel_or_text(text: str, variables: Mapping[str, Any]) -> Any:
     """FEEL when it begins with '=', the text itself otherwise."""
     return feel.evaluate(text[1:], variables) if text.startswith("=") else text
+
+
+def name_from(text: str | None, variables: Mapping[str, Any], what: str) -> str:
+    """A name or key that FEEL may give; ExpressionFailed when it gives nothing or what is neither text nor number."""
+    value = feel_or_text(text or "", variables)
+    if value is None or isinstance(value, bool | list | dict):
+        raise ExpressionFailed(f"The {what} {text!r} gives {value!r}, not a text or number.")
+    return str(value)
 
 
 def holding(token: Token, conditions: Iterable[str | None]) -> list[bool]:

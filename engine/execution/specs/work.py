@@ -9,7 +9,7 @@ from engine.errors import ExpressionFailed
 from engine.execution import feel
 from engine.execution.effects import TaskOpened
 from engine.execution.specs.activities import Activity
-from engine.execution.specs.base import Stuck, feel_or_text
+from engine.execution.specs.base import Stuck, feel_or_text, name_from
 from engine.execution.timers import due_date
 from engine.execution.tokens import Token
 from engine.models.elements import EventDefinition
@@ -87,7 +87,7 @@ class BusinessRuleTask(Activity):
         if self.element.job_type:
             open_job(token)
             return False
-        decision = str(feel_or_text(self.element.decision_id or "", token.variables()))
+        decision = name_from(self.element.decision_id, token.variables(), "decision")
         value = token.scope.run.env.decide(decision, token.variables(), token.scope.definition)
         token.notes["result"] = {self.element.result_variable: value} if self.element.result_variable else {}
         return True
@@ -98,7 +98,7 @@ def open_job(token: Token) -> None:
     e, run, variables = token.element, token.scope.run, token.variables()
     retries = feel_or_text(e.retries, variables) if e.retries else None
     payload = dict(token.data) if e.inputs else dict(variables)
-    run.open_job(token, "call", str(feel_or_text(e.job_type or "", variables)), payload, int(retries) if retries is not None else None)
+    run.open_job(token, "call", name_from(e.job_type, variables, "job type"), payload, int(retries) if retries is not None else None)
 
 
 def throw_message(token: Token, events: Iterable[EventDefinition]) -> None:
@@ -106,8 +106,8 @@ def throw_message(token: Token, events: Iterable[EventDefinition]) -> None:
     variables = token.variables()
     for event in events:
         if event.kind == "message":
-            name = str(feel_or_text(event.name or "", variables))
-            key = "" if event.correlation is None else str(feel.evaluate(event.correlation, variables) or "")
+            name = name_from(event.name, variables, "message's name")
+            key = "" if event.correlation is None else name_from(f"={event.correlation.removeprefix('=')}", variables, "correlation key")
             token.scope.run.open_job(token, "message", name, {"key": key, "payload": dict(token.data)}, None)
             return
     raise Stuck("model", f"{token.element.label()} has neither a connector nor a message to send.")

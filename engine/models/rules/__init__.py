@@ -2,6 +2,7 @@
 
 from engine.models.rules import (
     activities,
+    catching,
     data,
     engine,
     events,
@@ -17,6 +18,6 @@ from engine.models.rules import (
 from engine.models.rules.register import RULES, Bundle, Finding, Process, Rule, Sheet, run
 
 __all__ = [
-    "RULES", "Bundle", "Finding", "Process", "Rule", "Sheet", "activities", "data", "engine", "events", "expressions", "flows", "gateways", "languages",
+    "RULES", "Bundle", "Finding", "Process", "Rule", "Sheet", "activities", "catching", "data", "engine", "events", "expressions", "flows", "gateways", "languages",
     "messages", "references", "run", "schema", "structure",
 ]  # fmt: skip

@@ -85,6 +85,8 @@ def loop_standard(process: Process) -> Iterator[Finding]:
         loop = element.loop
         if loop is not None and loop.kind == "standard" and not loop.condition and loop.maximum is None:
             yield Finding(element, "The loop has neither a condition nor a maximum: it would never end.")
+        elif loop is not None and loop.maximum is not None and loop.maximum < 1:
+            yield Finding(element, f"The loop's maximum is {loop.maximum}.")
 
 
 @rule("loop-output", "Set both the output collection and the output element.")
@@ -155,6 +157,30 @@ def compensation_target(process: Process) -> Iterator[Finding]:
                     yield Finding(event, f"It compensates {thrown.activity}, which is not in this process.")
                 elif target.id not in covered and target.type not in SUBPROCESSES | {"callActivity"}:
                     yield Finding(event, f"It compensates {target.id}, to which no compensation is attached.")
+                elif target.parent not in _reached_by(process, event):
+                    yield Finding(event, f"It compensates {target.id}, which lies on another level: nothing would be undone.")
+
+
+def _reached_by(process: Process, event: Element) -> set[str | None]:
+    """The levels whose activities a thrown compensation undoes: its own, and for an event subprocess the one it handles for."""
+    around = process.elements.get(event.parent or "")
+    return {event.parent, around.parent} if around is not None and around.triggered else {event.parent}
+
+
+@rule("compensation-wait", "Leave waitForCompletion away.", severity="warning")
+def compensation_wait(process: Process) -> Iterator[Finding]:
+    """A thrown compensation waits until all is undone."""
+    for event in process.of("intermediateThrowEvent", "endEvent"):
+        if any(thrown.kind == "compensation" and not thrown.wait for thrown in event.events):
+            yield Finding(event, "It says that it does not wait until all is undone, but it does.")
+
+
+@rule("event-subprocess-loop", "Put what is repeated inside it into a subprocess of its own.")
+def event_subprocess_loop(process: Process) -> Iterator[Finding]:
+    """An event subprocess is not repeated: its event starts it."""
+    for element in process.elements.values():
+        if element.triggered and (element.loop is not None or element.for_compensation):
+            yield Finding(element, "The event subprocess is marked as a loop or as being for compensation.")
 
 
 @rule("script-present", "Write the script in FEEL.", running=True, severity="warning")

@@ -140,6 +140,17 @@ def _unknown(bundle: Bundle, kind: str, field: str) -> Iterator[Finding]:
                     yield Finding(element, message, severity, file=sheet.document.file)
 
 
+@rule("binding", "Bind it to the latest version.", running=True)
+def binding(process: Process) -> Iterator[Finding]:
+    """Forms and decisions are taken in their newest version."""
+    for element in process.elements.values():
+        for what, bound in (("form", element.form_binding if element.form_id else "latest"), ("decision", element.decision_binding)):
+            if bound == "versionTag":
+                yield Finding(element, f"Its {what} is bound to a version tag, which {what}s do not have here.")
+            elif bound == "deployment":
+                yield Finding(element, f"Its {what} is bound to its deployment, but the newest version is used.", "warning")
+
+
 @rule("correlation-missing", "Set the subscription's correlation key.", severity="warning")
 def correlation_missing(process: Process) -> Iterator[Finding]:
     """A waiting message has a correlation key."""

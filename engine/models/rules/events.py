@@ -65,16 +65,21 @@ def start_several(process: Process) -> Iterator[Finding]:
             yield Finding(starts[1], f"There are {len(starts)} start events without a trigger: which one is meant cannot be told.")
 
 
+def _connected(process: Process, kind: str, side: str, *, wrong: bool, message: str) -> Iterator[Finding]:
+    """The events that have flows on a side (`wrong`), or have none."""
+    yield from (Finding(event, message) for event in process.of(kind) if bool(getattr(event, side)) == wrong)
+
+
 @rule("start-incoming", "Lead it to the element after the start event.")
 def start_incoming(process: Process) -> Iterator[Finding]:
     """No flow leads into a start event."""
-    yield from (Finding(e, "A flow leads into the start event.") for e in process.of("startEvent") if e.incoming)
+    yield from _connected(process, "startEvent", "incoming", wrong=True, message="A flow leads into the start event.")
 
 
 @rule("start-outgoing", "Connect it to what comes first.")
 def start_outgoing(process: Process) -> Iterator[Finding]:
     """A flow leads out of every start event."""
-    yield from (Finding(e, "Nothing follows the start event.") for e in process.of("startEvent") if not e.outgoing)
+    yield from _connected(process, "startEvent", "outgoing", wrong=False, message="Nothing follows the start event.")
 
 
 @rule("start-kind", "Choose one of these triggers.")
@@ -105,13 +110,13 @@ def start_in_subprocess(process: Process) -> Iterator[Finding]:
 @rule("end-outgoing", "Use an intermediate event.")
 def end_outgoing(process: Process) -> Iterator[Finding]:
     """No flow leads out of an end event."""
-    yield from (Finding(e, "A flow leads out of the end event.") for e in process.of("endEvent") if e.outgoing)
+    yield from _connected(process, "endEvent", "outgoing", wrong=True, message="A flow leads out of the end event.")
 
 
 @rule("end-incoming", "Connect it, or remove it.")
 def end_incoming(process: Process) -> Iterator[Finding]:
     """A flow leads into every end event."""
-    yield from (Finding(e, "Nothing leads to the end event.") for e in process.of("endEvent") if not e.incoming)
+    yield from _connected(process, "endEvent", "incoming", wrong=False, message="Nothing leads to the end event.")
 
 
 @rule("end-kind", "Choose a message, signal, error, escalation, terminate or none.")
@@ -126,8 +131,9 @@ def end_kind(process: Process) -> Iterator[Finding]:
 def cancel_end(process: Process) -> Iterator[Finding]:
     """A cancel end event lies in a transaction."""
     for event in process.of("endEvent"):
-        if "cancel" in _kinds(event) and not any(a.type == "transaction" for a in _around(process, event)):
-            yield Finding(event, "There is no transaction here that it could cancel.")
+        around = process.elements.get(event.parent or "")
+        if "cancel" in _kinds(event) and (around is None or around.type != "transaction"):
+            yield Finding(event, "It does not lie directly in a transaction that it could cancel.")
 
 
 def _around(process: Process, element: Element) -> Iterator[Element]:

@@ -252,7 +252,7 @@ class TestLong:
         assert len(world.at) == 980
 
     def test_a_circle_without_a_wait_is_an_incident_and_not_a_hang(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("engine.execution.run.MOST_STEPS", 2_000)
+        monkeypatch.setattr("engine.execution.run.MOST_ROUNDS", 500)
         world = Memory(reload=False)
         world.deploy(process(start(), xor("a"), xor("b", default="b_a"), end(), flows=["start -> a -> b", "b -> a", "b -> end : false"]))
         world.start()

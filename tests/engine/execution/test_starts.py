@@ -11,7 +11,7 @@ from engine import clock
 from engine.errors import InvalidModel
 from engine.execution import messages, starts
 from engine.execution.tables import Instance, Subscription
-from tests.engine.build import condition, end, message, note, process, receive, signal, start, timer, user
+from tests.engine.build import catch, condition, element, end, message, note, process, receive, signal, start, timer, user
 from tests.engine.world import MORNING, Stored
 
 
@@ -107,7 +107,7 @@ class TestTimers:
     def test_a_timer_that_needs_variables_is_refused(self, stored: Stored) -> None:
         with pytest.raises(InvalidModel) as refused:
             stored.deploy(begins(timer("Duration", "=wait")))
-        assert [(p.rule, p.element) for p in refused.value.problems] == [("timer-start", "start")]
+        assert [(p.rule, p.element) for p in refused.value.problems] == [("start-unknown", "start")]
 
     def test_the_worker_starts_what_is_due(self, stored: Stored) -> None:
         from sqlalchemy.orm import sessionmaker
@@ -158,6 +158,24 @@ class TestMessages:
         stored.deploy(process(start("start", message("go")), receive("again", "go", "=k"), end(), flows="start -> again -> end"))
         (first,) = self.send(stored, "1", k="a").instance_ids
         assert self.send(stored, "2", "a").instance_ids == (first,)
+
+
+    def test_an_event_gateway_starts_at_whichever_event_comes(self, stored: Stored) -> None:
+        gateway = element("eventBasedGateway", "g", instantiate=True)
+        stored.deploy(process(gateway, catch("a", message("go")), catch("b", message("come")), user("u"), end(),
+                              flows=["g -> a -> u -> end", "g -> b -> u"]))  # fmt: skip
+        (stored.instance,) = self.send(stored, "1", v=1).instance_ids
+        assert (stored.at, stored.trace, stored.variables) == (["u"], ["a"], {"v": 1})
+
+    def test_a_receive_task_starts_a_process(self, stored: Stored) -> None:
+        stored.deploy(process(receive("r", "go", None, instantiate=True), user("u"), end(), flows="r -> u -> end"))
+        (stored.instance,) = self.send(stored, "1", v=1).instance_ids
+        assert (stored.at, stored.variables) == (["u"], {"v": 1})
+
+    def test_a_name_that_needs_variables_is_refused(self, stored: Stored) -> None:
+        with pytest.raises(InvalidModel) as refused:
+            stored.deploy(begins(message("=kind")))
+        assert [p.rule for p in refused.value.problems] == ["start-unknown"]
 
 
 class TestSignals:

@@ -135,6 +135,17 @@ BROKEN: dict[str, bytes] = {
     "compensation-handler": around("b:boundaryEvent", "", {"b": event("compensate")}, {"b": 'attachedToRef="a"'}),
     "compensation-flow": draw(LINE, FLOW, attributes={"a": 'isForCompensation="true"'}),
     "compensation-alone": around("h:task", "", attributes={"h": 'isForCompensation="true"'}),
+    "compensation-wait": draw(LINE, FLOW, {"e": event("compensate", waitForCompletion="false")}),
+    "event-subprocess-loop": around("", "", extra='<subProcess id="u" triggeredByEvent="true"><standardLoopCharacteristics loopMaximum="2"/>'
+                                    '<startEvent id="t"><signalEventDefinition/></startEvent></subProcess>'),
+    "catch-twice": around("b:boundaryEvent c:boundaryEvent", "b>e c>e", dict.fromkeys("bc", event("error")), dict.fromkeys("bc", 'attachedToRef="a"')),
+    "catch-code": draw(f"{LINE} b:boundaryEvent", f"{FLOW} b>e", {"b": event("error", errorRef="x")}, {"b": 'attachedToRef="a"'},
+                       top='<error id="x" errorCode="=code"/>'),
+    "timer-several": around("b:boundaryEvent", "b>e", {"b": "<timerEventDefinition><timeDate>2026-01-01T00:00:00Z</timeDate>"
+                            "<timeDuration>PT1H</timeDuration></timerEventDefinition>"}, {"b": 'attachedToRef="a"'}),
+    "mapping": draw(LINE, FLOW, {"a": extensions('<zeebe:ioMapping><zeebe:input source="=1" target=""/></zeebe:ioMapping>')}),
+    "binding": draw("s:startEvent a:userTask e:endEvent", FLOW,
+                    {"a": extensions('<zeebe:formDefinition formId="f" bindingType="versionTag" versionTag="v1"/>')}),
     "compensation-target": draw(LINE, FLOW, {"e": event("compensate", activityRef="a")}),
     "script-present": draw("s:startEvent a:scriptTask e:endEvent", FLOW),
     "script-language": draw("s:startEvent a:scriptTask e:endEvent", FLOW, {"a": "<script>x = 1</script>"}, {"a": 'scriptFormat="python"'}),
