@@ -98,7 +98,7 @@ def fresh(row: MessageLog) -> MessageLog:
 def test_the_list_shows_how_each_connection_does(clinic: Clinic) -> None:
     sent(clinic.identified(NAME), "O1", state="failed")
     text = engineer(clinic).text("/connections")
-    assert all(word in text for word in ("lis", "mllp", "running", "closed", "100%"))
+    assert all(word in text for word in ("lis", "mllp", "running", "normal", "100%"))
 
 
 def test_stopping_and_starting_is_kept_with_who_did_it(clinic: Clinic) -> None:
