@@ -16,13 +16,14 @@ from engine.execution.connectors import Call
 
 @dataclass
 class FarEnd:
-    """The books: who asked when, and what was really charged."""
+    """The books: who asked, what was really charged, and when workers took the calls."""
 
     path: Path
 
     def __post_init__(self) -> None:
         with self._open() as books:
-            books.execute("CREATE TABLE IF NOT EXISTS asked (id INTEGER PRIMARY KEY, key TEXT, at REAL)")
+            books.execute("CREATE TABLE IF NOT EXISTS asked (id INTEGER PRIMARY KEY, key TEXT)")
+            books.execute("CREATE TABLE IF NOT EXISTS claimed (key TEXT, at REAL)")
             books.execute("CREATE TABLE IF NOT EXISTS charged (receipt TEXT PRIMARY KEY, key TEXT)")
 
     def _open(self) -> sqlite3.Connection:
@@ -33,7 +34,7 @@ class FarEnd:
     def charge(self, key: str, *, honours_keys: bool) -> None:
         """Takes the money: once for each key, or each time when keys mean nothing to it."""
         with self._open() as books:
-            books.execute("INSERT INTO asked (key, at) VALUES (?, ?)", (key, time.time()))
+            books.execute("INSERT INTO asked (key) VALUES (?)", (key,))
             receipt = key if honours_keys else uuid4().hex
             books.execute("INSERT OR IGNORE INTO charged (receipt, key) VALUES (?, ?)", (receipt, key))
 
@@ -43,10 +44,15 @@ class FarEnd:
         with self._open() as books:
             return int(books.execute(query).fetchone()[0])
 
-    def gaps(self) -> list[float]:
-        """Seconds between a call that was interrupted and the next one with its key, in ascending order."""
+    def claimed(self, keys: list[str]) -> None:
+        """Notes that a worker has taken these calls."""
         with self._open() as books:
-            rows = books.execute("SELECT key, at FROM asked ORDER BY key, at").fetchall()
+            books.executemany("INSERT INTO claimed VALUES (?, ?)", [(key, time.time()) for key in keys])
+
+    def gaps(self) -> list[float]:
+        """Seconds between a worker's taking a call and the next worker's taking it over, in ascending order."""
+        with self._open() as books:
+            rows = books.execute("SELECT key, at FROM claimed ORDER BY key, at").fetchall()
         return sorted(later - earlier for (key, earlier), (same, later) in pairwise(rows) if key == same)
 
 

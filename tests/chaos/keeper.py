@@ -31,7 +31,18 @@ LEASE_SECONDS = 1
 PRELOADED = (gunicorn.app.base, gunicorn.workers.gthread)
 
 
-class Early(Worker):
+class Noting(Worker):
+    """Writes down when it takes which calls."""
+
+    books: FarEnd
+
+    def _claim(self, *, calls: int, own: int) -> list[Job]:
+        taken = super()._claim(calls=calls, own=own)
+        self.books.claimed([job.key for job in taken if job.kind == "call"])
+        return taken
+
+
+class Early(Noting):
     """Broken on purpose: says that it is done, then does it."""
 
     def _call(self, job: Job) -> None:
@@ -45,9 +56,12 @@ class Early(Worker):
 def work(settings: Settings, variant: str) -> None:
     """Works until it is killed."""
     factory = sessions(open_engine(settings))
-    connectors.register(Charge(FarEnd(settings.var_dir / "books.db"), honours_keys=variant != "keyless"))
+    books = FarEnd(settings.var_dir / "books.db")
+    connectors.register(Charge(books, honours_keys=variant != "keyless"))
     integrations.load(sessions=factory, settings=settings)
-    (Early if variant == "early" else Worker)(factory, settings).run_forever(threading.Event(), idle=0.1)
+    worker = (Early if variant == "early" else Noting)(factory, settings)
+    worker.books = books
+    worker.run_forever(threading.Event(), idle=0.1)
 
 
 def main(folder: str, database: str, variant: str) -> None:

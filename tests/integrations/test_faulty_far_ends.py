@@ -38,7 +38,6 @@ PROCESS = """<?xml version="1.0" encoding="UTF-8"?>
   <bpmn:sequenceFlow id="c" sourceRef="Pay" targetRef="End"/>
   <bpmn:endEvent id="End"><bpmn:incoming>c</bpmn:incoming></bpmn:endEvent>
 </bpmn:process></bpmn:definitions>"""
-VISITS = 40
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +65,7 @@ def start(world: World, count: int) -> None:
 def work(world: World) -> None:
     """Runs the worker until nothing is left to try, skipping the pauses between tries."""
     worker = Worker(world.sessions, world.settings)
-    for _ in range(60):
+    for _ in range(2000):
         with world.sessions() as session:
             write_lock(session)
             session.execute(update(Job).where(Job.state == "ready", Job.kind == "call").values(due=clock.now()))
@@ -94,28 +93,30 @@ def retry_all(world: World) -> int:
 
 
 @pytest.mark.slow
-def test_one_effect_a_key_and_every_exhausted_try_an_incident(world: World) -> None:
+@pytest.mark.parametrize("visits", [40, pytest.param(1000, marks=[pytest.mark.bench, pytest.mark.timeout(7200)])])
+def test_one_effect_a_key_and_every_exhausted_try_an_incident(world: World, visits: int) -> None:
+    """Two calls a visit: 2,000 in the long run."""
     for end in ("his", "wechat"):
         world.desk.faults[end] = Faults(error=0.10, hang=0.10, lost=0.05, duplicate=0.05, hang_seconds=0.4)
-    start(world, VISITS)
+    start(world, visits)
     work(world)
     found = states(world)
     with world.sessions() as session:
         tried = session.scalar(select(func.sum(Job.attempts))) or 0
         open_ = session.scalar(select(func.count()).where(Incident.state == "open")) or 0
         failed = session.scalar(select(func.count()).where(Job.state == "failed")) or 0
-    assert tried > VISITS * 2 + 5, "the faults did not bite"
+    assert tried > visits * 2 + 5, "the faults did not bite"
     assert open_ == failed
-    assert found["completed"] + open_ == VISITS
+    assert found["completed"] + open_ == visits
     world.desk.faults.clear()
     for _ in range(3):
         if not retry_all(world):
             break
         work(world)
-    assert states(world) == Counter(completed=VISITS)
+    assert states(world) == Counter(completed=visits)
     effects = Counter((item.end, item.number) for item in world.desk.items.values())
     assert set(effects.values()) == {1}
-    assert Counter(end for end, _ in effects) == Counter(his=VISITS, wechat=VISITS)
+    assert Counter(end for end, _ in effects) == Counter(his=visits, wechat=visits)
 
 
 def test_without_the_key_a_lost_answer_has_two_effects(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
