@@ -15,6 +15,7 @@ import httpx
 
 from engine import clock
 from engine.errors import ConnectorFailed
+from integrations.connections import tls
 from integrations.connections.book import Link
 
 MOST_BYTES = 10 * 1024 * 1024
@@ -131,9 +132,9 @@ def peer_certificate_end(link: Link) -> datetime | None:
 
     with (
         socket.create_connection((url.host, url.port or 443), timeout=5) as plain,
-        _context(link).wrap_socket(plain, server_hostname=url.host) as tls,
+        tls.client(link.address, link.secrets).wrap_socket(plain, server_hostname=url.host) as secured,
     ):
-        text = (tls.getpeercert() or {}).get("notAfter")
+        text = (secured.getpeercert() or {}).get("notAfter")
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(text), UTC) if isinstance(text, str) else None
 
 
@@ -201,7 +202,7 @@ def _client(link: Link) -> httpx.Client:
                 timeout=limit,
                 trust_env=False,
                 proxy=link.address.get("proxy"),
-                verify=_context(link),
+                verify=tls.client(link.address, link.secrets),
             )
             kept = _clients[link.name] = (mark, made)
         return kept[1]
@@ -210,13 +211,6 @@ def _client(link: Link) -> httpx.Client:
 def _mark(link: Link) -> int:
     """Changes when the connection does."""
     return hash((repr(sorted(link.address.items())), repr(sorted(link.secrets.items()))))
-
-
-def _context(link: Link) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=link.address.get("ca_file") or None, cadata=link.secrets.get("ca_certificate") or None)
-    if link.address.get("client_certificate_file"):
-        context.load_cert_chain(str(link.address["client_certificate_file"]), str(link.address["client_key_file"]))
-    return context
 
 
 def _access_token(link: Link) -> str:
@@ -229,7 +223,9 @@ def _access_token(link: Link) -> str:
     who = (str(link.address["client_id"]), link.secrets["client_secret"])
     try:
         # Not through the connection's client: the token's address is another one
-        with httpx.Client(timeout=link.timeout, trust_env=False, proxy=link.address.get("proxy"), verify=_context(link)) as client:
+        with httpx.Client(
+            timeout=link.timeout, trust_env=False, proxy=link.address.get("proxy"), verify=tls.client(link.address, link.secrets)
+        ) as client:
             answer = client.post(str(link.address["token_url"]), data={k: v for k, v in given.items() if v}, auth=who)
     except httpx.HTTPError as error:
         raise ConnectorFailed(f"{link.name}: no access token: {type(error).__name__}", kind="transient") from error

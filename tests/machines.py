@@ -65,7 +65,7 @@ def postgres(folder: Path) -> Iterator[str]:
     port = free_port()
     data = folder / "data"
     data.mkdir()
-    user = _lend_to_postgres(data) if os.geteuid() == 0 else None
+    user = lend(data, "postgres") if os.geteuid() == 0 else None
     subprocess.run(
         [programs / "initdb", "-D", data, "-U", "carelane", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
         check=True,
@@ -84,11 +84,13 @@ def postgres(folder: Path) -> Iterator[str]:
         server.wait(20)
 
 
-def _lend_to_postgres(data: Path) -> int:
-    user = pwd.getpwnam("postgres")
-    os.chown(data, user.pw_uid, user.pw_gid)
+def lend(folder: Path, name: str) -> int:
+    """Gives a folder to the user of that name, for servers that refuse to run as root; returns the user's number."""
+    user = pwd.getpwnam(name)
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, user.pw_uid, user.pw_gid)
     # Temporary folders are private to root; their parents need to let the server through, not to show what is inside.
-    for parent in data.parents:
+    for parent in folder.parents:
         if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
             parent.chmod(parent.stat().st_mode | 0o011)
     return user.pw_uid

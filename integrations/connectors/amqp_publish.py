@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import ConnectorFailed
+from integrations.connections import tls
 from integrations.connections.book import Link
 from integrations.connector import Work, connector
 from integrations.messages import log
@@ -105,9 +105,7 @@ def _published(link: Link, exchange: str, given: Input, key: str) -> dict[str, b
 def _parameters(link: Link) -> Any:
     import pika
 
-    context = None
-    if link.address.get("tls"):
-        context = ssl.create_default_context(cafile=link.address.get("ca_file") or None, cadata=link.secrets.get("ca_certificate") or None)
+    context = tls.client(link.address, link.secrets) if link.address.get("tls") else None
     host = str(link.address["host"])
     return pika.ConnectionParameters(
         host=host, port=int(link.address.get("port", 5671 if context else 5672)), virtual_host=str(link.address.get("virtual_host", "/")),

@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from hashlib import sha256
 
 from engine.errors import BpmnError, ConnectorFailed
+from integrations.connections import tls
 from integrations.connections.book import Link
 from integrations.connector import REFUSED, Work, connector
 from integrations.messages import log
@@ -64,7 +65,7 @@ def connected(link: Link) -> Iterator[smtplib.SMTP]:
     secrets have a user. The server's certificate is checked.
     """
     host = str(link.address["host"])
-    context = ssl.create_default_context(cafile=link.address.get("ca_file") or None, cadata=link.secrets.get("ca_certificate") or None)
+    context = tls.client(link.address, link.secrets)
     if link.address.get("tls_at_once"):
         server: smtplib.SMTP = smtplib.SMTP_SSL(host, int(link.address.get("port", 465)), timeout=link.timeout, context=context)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,6 +14,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from engine.errors import CarelaneError
 from engine.settings import Settings
+from integrations.connections import tls
 from integrations.dicom import match, worklist
 
 logger = structlog.get_logger(__name__)
@@ -39,7 +39,7 @@ class WorklistServer:
         ae.network_timeout = ae.dimse_timeout = float(address.get("timeout", 60))
         where = (str(address.get("host", "127.0.0.1")), int(address.get("port", 11112)))
         handlers: list[Any] = [(evt.EVT_C_FIND, self._find), (evt.EVT_C_ECHO, lambda _event: SUCCESS)]
-        self._server = ae.start_server(where, block=False, evt_handlers=handlers, ssl_context=_tls(address))
+        self._server = ae.start_server(where, block=False, evt_handlers=handlers, ssl_context=tls.server(address))
 
     @property
     def port(self) -> int:
@@ -83,14 +83,3 @@ def _for_whoever_asks(query: Dataset, data: Dataset) -> None:
     asked = [str(item.get("ScheduledStationAETitle") or "") for item in query.get("ScheduledProcedureStepSequence") or ()]
     if asked and asked[0].strip("* ?"):
         data.ScheduledProcedureStepSequence[0].ScheduledStationAETitle = asked[0]
-
-
-def _tls(address: Mapping[str, Any]) -> ssl.SSLContext | None:
-    if not address.get("tls"):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(address["certificate_file"]), str(address["key_file"]))
-    if address.get("client_ca_file"):
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(str(address["client_ca_file"]))
-    return context

@@ -12,6 +12,7 @@ from pynetdicom import AE
 from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind, Verification  # type: ignore[attr-defined]
 
 from engine.errors import ConnectorFailed
+from integrations.connections import tls
 from integrations.connections.book import Link
 
 _OUT_OF_RESOURCES = 0xA700  # PS3.4 table C.4-1
@@ -76,7 +77,4 @@ def _shown(status: Dataset) -> str:
 def _tls(link: Link) -> tuple[ssl.SSLContext, str] | None:
     if not link.address.get("tls"):
         return None
-    context = ssl.create_default_context(cafile=link.address.get("ca_file") or None, cadata=link.secrets.get("ca_certificate") or None)
-    if link.address.get("client_certificate_file"):
-        context.load_cert_chain(str(link.address["client_certificate_file"]), str(link.address["client_key_file"]))
-    return context, str(link.address.get("server_name", link.address["host"]))
+    return tls.client(link.address, link.secrets), str(link.address.get("server_name", link.address["host"]))

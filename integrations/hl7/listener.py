@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -18,7 +17,7 @@ from engine.db import new_id, write_lock
 from engine.errors import CarelaneError
 from engine.settings import Settings
 from integrations import units
-from integrations.connections import book
+from integrations.connections import book, tls
 from integrations.hl7 import ack, inbound, mllp, read
 
 logger = structlog.get_logger(__name__)
@@ -38,7 +37,7 @@ class Listener:
         self._sessions, self._settings, self._address, self._connection = sessions, settings, address, connection
         self._server = socket.create_server((str(address.get("host", "127.0.0.1")), int(address.get("port", 0))), backlog=128)
         self._server.settimeout(0.1)
-        self._tls = _server_context(address)
+        self._tls = tls.server(address)
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._stop = threading.Event()
         self._peers: dict[threading.Thread, socket.socket] = {}
@@ -186,14 +185,3 @@ def sweep(sessions: sessionmaker[Session], older: float = 1.0) -> int:
     for message_id in waiting:
         place_one(sessions, message_id)
     return len(waiting)
-
-
-def _server_context(address: Mapping[str, Any]) -> ssl.SSLContext | None:
-    if not address.get("tls"):
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(str(address["certificate_file"]), str(address["key_file"]))
-    if address.get("client_ca_file"):
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(str(address["client_ca_file"]))
-    return context

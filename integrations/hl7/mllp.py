@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from engine.errors import ConnectorFailed
+from integrations.connections import tls
 
 START, END = b"\x0b", b"\x1c\r"
 MOST_BYTES = 16 * 1024 * 1024
@@ -135,10 +135,7 @@ def connect(address: Mapping[str, Any], secrets: Mapping[str, str]) -> socket.so
     if not address.get("tls"):
         return plain
     try:
-        context = ssl.create_default_context(cafile=address.get("ca_file") or None, cadata=secrets.get("ca_certificate") or None)
-        if address.get("client_certificate_file"):
-            context.load_cert_chain(str(address["client_certificate_file"]), str(address["client_key_file"]))
-        return context.wrap_socket(plain, server_hostname=str(address.get("server_name", host)))
+        return tls.client(address, secrets).wrap_socket(plain, server_hostname=str(address.get("server_name", host)))
     except OSError:
         plain.close()
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import socket
 import subprocess
@@ -14,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.machines import found, free_port, wait_until
+from tests.machines import found, free_port, lend, wait_until
 
 
 def program() -> str:
@@ -41,7 +40,7 @@ def running(folder: Path) -> Iterator[int]:
         "ERL_EPMD_PORT": str(free_port()),
     }  # fmt: skip
     (folder / "plugins").write_text("[].")
-    user = _lend(folder) if os.geteuid() == 0 else None
+    user = lend(folder, "rabbitmq") if os.geteuid() == 0 else None
     with (folder / "out").open("wb") as log:
         process = subprocess.Popen([script], env=environment, stdout=log, stderr=log, cwd=folder, user=user, start_new_session=True)
     try:
@@ -55,17 +54,6 @@ def running(folder: Path) -> Iterator[int]:
         epmd = shutil.which("epmd")
         if epmd:
             subprocess.run([epmd, "-port", environment["ERL_EPMD_PORT"], "-kill"], capture_output=True, check=False)
-
-
-def _lend(folder: Path) -> int:
-    user = pwd.getpwnam("rabbitmq")
-    for path in (folder, *folder.rglob("*")):
-        os.chown(path, user.pw_uid, user.pw_gid)
-    # Temporary folders are private to root; their parents need to let the server through, not to show what is inside
-    for parent in folder.parents:
-        if parent.owner() == "root" and parent != Path("/") and not parent.stat().st_mode & 0o001:
-            parent.chmod(parent.stat().st_mode | 0o011)
-    return user.pw_uid
 
 
 def _listens(port: int) -> bool:
