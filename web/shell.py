@@ -80,7 +80,8 @@ def navigation() -> list[dict[str, Any]]:
             continue
         if endpoint.startswith("far_ends.") and not current_app.config["CARELANE"].simulators:
             continue
-        same = request.endpoint == endpoint or (endpoint.split(".")[0] == here and not _sibling())
+        first = endpoint.split(".")[0] == here and not any(entry["current"] for entry in entries)
+        same = request.endpoint == endpoint or (first and not _sibling())
         entries.append({"url": url_for(endpoint), "words": words, "current": same})
     return entries
 

@@ -74,7 +74,7 @@ def decide(process_id: str, version: int) -> ResponseReturnValue:
     source, target, said = _definition(process_id, version), _target(process_id, version), mapping.given(request.form)
     ids = migration.candidates(db.session(), target, version=version)
     if request.form.get("do") != "run":
-        return _plan(process_id, version, _answers(migration.dry_run(db.session(), ids[:TRIED], target, said)))
+        return _plan(process_id, version, _answers(migration.dry_run(db.session(), ids[:TRIED], target, said), source))
     if len(reason()) < 3:
         flash(gettext("Say why: the reason is kept in the record. Nothing was changed."), "bad")
         return _plan(process_id, version)
@@ -98,14 +98,20 @@ def _plan(process_id: str, version: int, answers: list[Answer] | None = None) ->
     )  # fmt: skip
 
 
-def _answers(verdicts: list[migration.Verdict]) -> list[Answer]:
-    ids = [verdict.instance_id for verdict in verdicts]
-    keys = {str(id): key for id, key in db.session.execute(select(Instance.id, Instance.business_key).where(Instance.id.in_(ids)))}
+def _answers(verdicts: list[migration.Verdict], source: Definition) -> list[Answer]:
+    model = deploy.model(db.session(), source)
+    keys = _numbers(verdicts)
     found = [
-        Answer(v.instance_id, keys.get(v.instance_id) or v.instance_id, v.possible, tuple(in_words(line) for line in v.problems or v.changes))
+        Answer(v.instance_id, keys[v.instance_id], v.possible, tuple(in_words(line, model) for line in v.problems or v.changes))
         for v in verdicts
     ]
     return sorted(found, key=lambda answer: answer.possible)
+
+
+def _numbers(verdicts: list[migration.Verdict]) -> dict[str, str]:
+    ids = [verdict.instance_id for verdict in verdicts]
+    found = db.session.execute(select(Instance.id, Instance.business_key).where(Instance.id.in_(ids)))
+    return dict.fromkeys(ids, "") | {str(id): str(key or id) for id, key in found}
 
 
 def _batch(batch_id: str) -> MigrationBatch:
@@ -119,7 +125,12 @@ def _batch(batch_id: str) -> MigrationBatch:
 @allowed("operations.view")
 def report(batch_id: str) -> ResponseReturnValue:
     """How far a batch is, and which instances stayed where they were, and why."""
-    return render_template("operations/report.html", batch=_batch(batch_id), in_words=in_words)
+    return _report("operations/report.html", _batch(batch_id))
+
+
+def _report(template: str, batch: MigrationBatch) -> str:
+    model = deploy.model(db.session(), _definition(batch.process_id, batch.from_version))
+    return render_template(template, batch=batch, in_words=lambda problem: in_words(problem, model))
 
 
 @bp.post("/operations/migrations/<batch_id>/step")
@@ -130,15 +141,12 @@ def step(batch_id: str) -> ResponseReturnValue:
     piece, rest = batch.todo[:PIECE], batch.todo[PIECE:]
     target = db.session.get_one(Definition, batch.target_id)
     verdicts = migration.migrate_all(db.session(), piece, target, batch.mapping, actor=signed_in().login, reason=batch.reason)
-    refused = [
-        {"instance": a.instance_id, "number": a.number, "problems": verdict.problems}
-        for verdict in verdicts
-        if not verdict.possible
-        for a in _answers([verdict])
-    ]
+    stayed = [verdict for verdict in verdicts if not verdict.possible]
+    keys = _numbers(stayed)
+    refused = [{"instance": v.instance_id, "number": keys[v.instance_id], "problems": v.problems} for v in stayed]
     batch.todo, batch.refused, batch.moved = rest, [*batch.refused, *refused], batch.moved + len(piece) - len(refused)
     if not rest and batch.ended is None:
         batch.ended = now()
     if "HX-Request" in request.headers:
-        return render_template("operations/progress.html", batch=batch, in_words=in_words)
+        return _report("operations/progress.html", batch)
     return redirect(url_for("operations.report", batch_id=batch.id))

@@ -7,6 +7,9 @@ from collections.abc import Callable
 
 from flask_babel import gettext
 
+from engine.models.elements import ProcessModel
+from web.i18n import language
+
 Say = Callable[[dict[str, str]], str]
 
 SAID: tuple[tuple[str, Say], ...] = (
@@ -50,9 +53,15 @@ SAID: tuple[tuple[str, Say], ...] = (
 _KNOWN = [(re.compile(pattern, re.DOTALL), say) for pattern, say in SAID]
 
 
-def in_words(message: str) -> str:
-    """The engine's message in the reader's language, line by line."""
-    return "\n".join(_line(line) for line in message.splitlines())
+def in_words(message: str, model: ProcessModel | None = None) -> str:
+    """The engine's message in the reader's language, line by line; steps of `model` by their names in it."""
+    return "\n".join(_line(_named(line, model)) for line in message.splitlines())
+
+
+def _named(line: str, model: ProcessModel | None) -> str:
+    found = re.match(r"(?P<name>.+?) \((?P<id>[\w.-]+)\)", line)
+    element = model.elements.get(found["id"]) if found and model else None
+    return line if found is None or element is None else f"{element.label(language())} ({element.id}){line[found.end() :]}"
 
 
 def _line(line: str) -> str:
