@@ -117,6 +117,14 @@ def test_a_stopped_connection_asks_webhooks_to_come_again(clinic: Clinic) -> Non
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "60")
 
 
+def test_a_stopped_partner_is_asked_to_come_again(clinic: Clinic) -> None:
+    book.put(db.session(), "partner", "fhir", address={"url": "http://127.0.0.1:9"}, secrets={"inbound_token": "tok"}, direction="both")
+    book.switch(db.session(), "partner", "stopped", by="test")
+    db.session.commit()
+    answer = clinic.stranger().client.put("/fhir/Task/1", json={"resourceType": "Task", "id": "1"}, headers={"Authorization": "Bearer tok"})
+    assert answer.status_code == 503
+
+
 def test_settings_are_checked_saved_and_kept_in_the_history(clinic: Clinic) -> None:
     person = engineer(clinic)
     assert person.post("/connections/lis", {"address.host": "", "address.port": "70000"}).status_code == 422

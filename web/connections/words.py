@@ -77,7 +77,7 @@ FIELDS = {
     "alert_minutes": lazy_gettext("Alert after minutes of failing or waiting"),
     "keep_days": lazy_gettext("Days that payloads are kept"),
     "direction": lazy_gettext("Direction"),
-    "title": lazy_gettext("Name"),
+    "title": lazy_gettext("Titles"),
     "kind": lazy_gettext("Kind"),
 }
 WRONG = {

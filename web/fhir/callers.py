@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from flask import g, request
 
+from integrations.connections import book
 from integrations.fhir import inbound
 from integrations.fhir.refusal import refuse
 from integrations.fhir.server.caller import Caller
@@ -51,4 +52,6 @@ def _caller(scope: str) -> Caller:
     partner = inbound.partner_of(db.session(), request.headers.get("Authorization"))
     if partner is None:
         raise refuse(401, "login", "Send a token: Authorization: Bearer …")
+    if not book.accepts(db.session(), partner):
+        raise refuse(503, "transient", "This connection is stopped; send it again later.")
     return Caller(partner, partner)
