@@ -3,8 +3,30 @@
 from __future__ import annotations
 
 from tests.engine.build import (
-    boundary, both, call, cancel, catch, compensate, compensation_boundary, diagram, each, end, error, escalation, event_sub, link, message, note,
-    pool, process, receive, repeat, script, send, service, signal, some, start, sub, task, terminate, throw, timer, user, xor,
+    both,
+    boundary,
+    call,
+    compensate,
+    compensation_boundary,
+    each,
+    end,
+    error,
+    escalation,
+    event_sub,
+    message,
+    note,
+    process,
+    receive,
+    repeat,
+    script,
+    service,
+    start,
+    sub,
+    terminate,
+    throw,
+    timer,
+    user,
+    xor,
 )  # fmt: skip
 from tests.engine.execution.case import Case, play, table
 from tests.engine.world import World
@@ -126,7 +148,8 @@ ON_MULTI = [
     ),
     Case("a standard loop of a subprocess", line(sub("x", start("is"), script("s", "=n+1", "n"), end("ie"), flows="is -> s -> ie", loop=repeat("n < 4"))),
          "", {"n": 0}, has={"n": 4}, at=[]),
-    Case("a standard loop of a call activity", (line(call("x", "q", repeat("n < 3"))), process(start("a"), script("s", "=n+1", "n"), end("z"), flows="a -> s -> z", id="q")),
+    Case("a standard loop of a call activity", (line(call("x", "q", repeat("n < 3"))), process(start("a"), script("s", "=n+1", "n"), end("z"),
+         flows="a -> s -> z", id="q")),
          "", {"n": 0}, has={"n": 3}, at=[]),
     Case(
         "compensation of a multi-instance undoes every iteration by one handler each",
@@ -136,15 +159,19 @@ ON_MULTI = [
     ),
     Case(
         "an event subprocess inside a multi-instance subprocess listens in each iteration",
-        line(sub("x", start("is"), user("u"), end("ie"), event_sub("h", start("hs", message("stop", "=k")), script("s", "=k", "stopped"), end("he"), flows="hs -> s -> he"),
+        line(sub("x", start("is"), user("u"), end("ie"), event_sub("h", start("hs", message("stop", "=k")), script("s", "=k", "stopped"), end("he"),
+        flows="hs -> s -> he"),
                  flows="is -> u -> ie", loop=each('=["a","b"]', "k"))),
         "publish stop b; complete u", has={"stopped": "b"}, did={"u": 1, "end": 1}, at=[],
     ),
     Case("two hundred parallel iterations", line(script("x", "=n*n", "sq", each("=for i in 1..200 return i", "n", out="all", of="=sq"))),
          has={"all": [n * n for n in range(1, 201)]}, at=[]),
-    Case("a loop back to a multi-instance runs it anew", process(start(), xor("m"), user("x", each("=[1,2]", out="all", of="=r")), script("c", "=n+1", "n"), xor("g", "g_end"), end(),
-         flows=["start -> m -> x -> c -> g", "g -> m : n < 2", "g -> end"]), "complete x r=1; complete x r=2; complete x r=3; complete x r=4", {"n": 0}, has={"all": [3, 4]}, at=[]),
-    Case("a cardinality that is negative is an incident", line(user("x", each("=null").replace('inputCollection="=null"', "").replace("</multi", "<loopCardinality>=n</loopCardinality></multi"))),
+    Case("a loop back to a multi-instance runs it anew", process(start(), xor("m"), user("x", each("=[1,2]", out="all", of="=r")), script("c", "=n+1", "n"),
+         xor("g", "g_end"), end(),
+         flows=["start -> m -> x -> c -> g", "g -> m : n < 2", "g -> end"]), "complete x r=1; complete x r=2; complete x r=3; complete x r=4", {"n": 0},
+         has={"all": [3, 4]}, at=[]),
+    Case("a cardinality that is negative is an incident", line(user("x", each("=null").replace('inputCollection="=null"', "").replace("</multi",
+         "<loopCardinality>=n</loopCardinality></multi"))),
          "", {"n": -1}, incidents=(("x", "expression"),), at=["x"]),
 ]  # fmt: skip
 

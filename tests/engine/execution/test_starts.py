@@ -159,7 +159,6 @@ class TestMessages:
         (first,) = self.send(stored, "1", k="a").instance_ids
         assert self.send(stored, "2", "a").instance_ids == (first,)
 
-
     def test_an_event_gateway_starts_at_whichever_event_comes(self, stored: Stored) -> None:
         gateway = element("eventBasedGateway", "g", instantiate=True)
         stored.deploy(process(gateway, catch("a", message("go")), catch("b", message("come")), user("u"), end(),
