@@ -53,10 +53,9 @@ def findings() -> ResponseReturnValue:
     day = _asked_day()
     rows = scorecard.found(db.session(), source, day, kind)
     demands = {one.id: one for one in rules.rules(db.session())}
-    linked = "messages.show" if "messages.show" in current_app.view_functions else ""
     return render_template(
         "governance/findings.html", rows=rows, source=source, day=day, kind=kind, demands=demands, KINDS=words.KINDS,
-        SEVERITIES=words.SEVERITIES, linked=linked, said=_said,
+        SEVERITIES=words.SEVERITIES, said=_said,
     )  # fmt: skip
 
 

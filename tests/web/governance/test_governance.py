@@ -149,6 +149,7 @@ def test_the_scorecard_leads_to_the_findings_and_to_their_rule(clinic: Clinic) -
     assert "lis" in page
     findings = engineer.text("/governance/quality/findings?source=lis")
     assert "observations[1].value" in findings
+    assert "/messages/" in findings, "each finding leads to its message"
     assert "13800138000" not in findings
 
 
