@@ -144,10 +144,10 @@ def _checked(link: Link, found: Mapping[str, Any], total: int) -> Split:
 def _fen(link: Link, name: str, value: Any, unit: str) -> int:
     try:
         amount = Decimal(str(value)) * (100 if unit == "yuan" else 1)
-        if amount != amount.to_integral_value():
-            raise InvalidOperation
-    except InvalidOperation as error:
-        raise ConnectorFailed(f"{link.name}: {name} is no whole number of fen: {value!r}", kind="permanent") from error
+    except InvalidOperation:
+        amount = Decimal("0.5")
+    if amount != amount.to_integral_value():
+        raise ConnectorFailed(f"{link.name}: {name} is no whole number of fen: {value!r}", kind="permanent")
     return int(amount)
 
 

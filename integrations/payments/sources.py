@@ -9,6 +9,7 @@ import io
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -29,6 +30,13 @@ def reader(session: Session, connection: str) -> Callable[[bytes], list[Line]]:
     """How the bill of a connection is read: by its wire, or as our own plain table."""
     row = book.find(session, connection)
     return READERS.get(row.kind if row else "", plain)
+
+
+def fee_rate(session: Session, connection: str) -> Decimal | None:
+    """The contract's fee, where the connection says it."""
+    row = book.find(session, connection)
+    rate = (row.address if row else {}).get("fee_rate")
+    return None if rate is None else Decimal(str(rate))
 
 
 def keep(session: Session, day: ReconciliationDay, side: str, content: bytes, *, by: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import select
@@ -88,13 +89,14 @@ def run(session: Session, day: str, connection: str, *, by: str) -> Reconciliati
         "provider": sources.provider(session, row),
     }
     carried = _carried(session, row, own)
-    digest = _digest(own, carried)
+    rate = sources.fee_rate(session, connection)
+    digest = _digest(own, carried, rate)
     if row.digest == digest:
         return row
     if row.signed_at is not None:
         raise Conflict(f"{day} was signed by {row.signed_by}; what is compared now is something else.")
     _later_days_allow_it(session, row)
-    report = reconcile(**own, day_end=end, carried=carried)
+    report = reconcile(**own, day_end=end, carried=carried, fee_rate=rate)
     row.sides = _sides(own, carried)
     row.classes = _classes(report)
     row.digest, row.state, row.error, row.ran, row.ran_by = digest, "open", None, clock.now(), by
@@ -162,8 +164,8 @@ def _cells(line: Line) -> list[Any]:
 # ── what is kept ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _digest(own: Mapping[str, list[Line]], carried: list[Difference]) -> str:
-    made = hashlib.sha256()
+def _digest(own: Mapping[str, list[Line]], carried: list[Difference], rate: Decimal | None) -> str:
+    made = hashlib.sha256(f"{rate}".encode())
     for side in SIDES:
         rows = [*sorted(_row(line) for line in own[side]), side, *sorted(_row(line) for item in carried for line in getattr(item, side))]
         made.update("\n".join(rows).encode())

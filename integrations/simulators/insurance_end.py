@@ -71,7 +71,10 @@ class InsuranceEnd:
 _RESPONSE = {
     "code": "code", "message": "message", "total": "total", "fund": "fund_pay", "account": "acct_pay", "self": "psn_pay", "reference": "setl_id",
 }  # fmt: skip
-_REQUEST = '{"claim_no": claimId, "psn_no": insuranceNumber, "dise_codg": diagnosis, "operation": operation, "total": %s, "details": [items.{"code": code, "amount": amount}]}'
+_REQUEST = (
+    '{"claim_no": claimId, "psn_no": insuranceNumber, "dise_codg": diagnosis, "operation": operation, "total": %s, '
+    '"details": [items.{"code": code, "amount": amount}]}'
+)
 
 
 def settings(url: str, *, xml: bool = False) -> dict[str, Any]:

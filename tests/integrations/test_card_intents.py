@@ -26,7 +26,7 @@ from integrations.payments import hooks, ledger, upkeep
 from integrations.payments.intents import Intents
 from tests.integrations.conftest import World
 
-SECRET = "whsec_test"  # noqa: S105  a test's own
+SECRET = "whsec_test"
 GOOD, DECLINED = "4242424242424242", "4000000000000341"
 
 
@@ -185,7 +185,7 @@ def test_closing_cancels_and_money_that_was_faster_wins(world: World, wire: Inte
 
 
 def test_the_signed_webhook_of_the_gateway_reaches_the_ledger(world: World, wire: Intents, gateway: str) -> None:
-    """localstripe itself signs and sends."""
+    """The gateway itself signs and sends."""
     seen: list[int] = []
 
     def receive(environ: Any, start: Any) -> Any:

@@ -117,7 +117,7 @@ def test_codes_mean_what_the_connection_says(world: World, meaning: str, kind: s
 def test_a_split_that_does_not_add_up_is_never_taken(world: World, wrong: dict[str, str]) -> None:
     response = {**insurance_end._RESPONSE, **wrong}
     describe(world, response=response)
-    with pytest.raises(ConnectorFailed, match="add up|no whole number") as failed:
+    with pytest.raises(ConnectorFailed, match=r"add up|no whole number") as failed:
         ask(world, "presettle")
     assert failed.value.kind == "permanent"
 

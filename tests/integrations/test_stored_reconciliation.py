@@ -20,6 +20,7 @@ from engine.errors import Conflict, Refused
 from engine.execution.tables import Instance, Job, Task
 from engine.execution.worker import Worker
 from engine.models import deploy
+from integrations.connections import book
 from integrations.payments import cases, ledger, sources, stored
 from integrations.payments.bills import BEIJING, BillUnreadable, Line
 from integrations.payments.reconcile import SIDES
@@ -99,6 +100,12 @@ def test_a_difference_knows_its_payment_what_to_do_and_its_sides(session: Sessio
     assert (item.his, item.platform, item.provider) == (None, 1000, 1000)
     assert cases.feasible(item) == ("refund", "repost", "accept")
     assert (cases.suggested(item), cases.suggested_amount(item)) == ("repost", 1000)
+
+
+def test_a_fee_that_is_not_the_contracts_is_a_difference_of_its_own(session: Session) -> None:
+    book.put(session, "card", "gateway", address={"fee_rate": "0.006"})
+    paid(session, "A", 10, NOON)
+    assert kinds(session, compare(session, D1, table(PAY), table(PAY))) == {"A": ("FEE_MISMATCH", "open")}
 
 
 def test_a_day_without_a_bill_waits_and_says_why(session: Session) -> None:
