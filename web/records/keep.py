@@ -16,7 +16,12 @@ def keep_reads(session: Session, reads: Iterable[tuple[str, str]]) -> None:
     user = g.get("user")
     session.add_all(
         AccessRecord(
-            at=now(), actor=user.login if user else g.get("reader", ""), action=action, kind="R", patient=patient, source=(request.remote_addr or "")[:60]
+            at=now(),
+            actor=user.login if user else g.get("reader", ""),
+            action=action,
+            kind="R",
+            patient=patient,
+            source=(request.remote_addr or "")[:60],
         )
         for action, patient in sorted(reads)
     )
