@@ -94,9 +94,22 @@ class Deployed:
 
     def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
         """The newest version's result."""
-        found = newest(self.session, "decision", decision_id)
-        model = cached("decision", found.hash, lambda: dmn.read(deploy.content(self.session, found)))
-        return dmn.decide([model], decision_id, dict(variables)).result
+        model = self._decisions(newest(self.session, "decision", decision_id))
+        return dmn.decide(self._with_imports(model), decision_id, dict(variables)).result
+
+    def _decisions(self, found: Definition) -> dmn.DecisionModel:
+        return cached("decision", found.hash, lambda: dmn.read(deploy.content(self.session, found), found.file))
+
+    def _with_imports(self, first: dmn.DecisionModel) -> list[dmn.DecisionModel]:
+        """A decision model, and after it the newest of those that it imports, however deep."""
+        models = [first]
+        if first.imports:
+            rows = self.session.scalars(select(Definition).where(Definition.kind == "decision").order_by(Definition.at, Definition.version))
+            known = {model.namespace: model for model in map(self._decisions, rows)}
+            for model in models:
+                wanted = (known.get(one.namespace) for one in model.imports)
+                models += [other for other in wanted if other is not None and other not in models]
+        return models
 
 
 def newest(session: Session, kind: str, key: str) -> Definition:

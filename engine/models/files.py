@@ -84,7 +84,8 @@ def decisions(xml: bytes, file: str = "") -> list[Defined]:
     if DMN not in namespace_of(root) or name_of(root) != "definitions":
         raise refused(file, "not-dmn", "The file is not a DMN model.", "Export it as DMN 1.3 XML.")
     found = []
-    for node in children(root, "decision", namespace_of(root)):
+    own = children(root, "decision", namespace_of(root)) or children(root, "businessKnowledgeModel", namespace_of(root))  # a library
+    for node in own:
         name = attribute(node, "name") or ""
         chinese = text_of(next(iter(children(node, "description", namespace_of(root))), None))
         names = {"en": name} | ({"zh": chinese} if chinese else {})

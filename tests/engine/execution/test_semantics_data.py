@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.execution import check
 from tests.engine.build import (
     both,
     call,
@@ -30,7 +31,7 @@ from tests.engine.build import (
     xor,
 )  # fmt: skip
 from tests.engine.execution.case import Case, play, table
-from tests.engine.world import World
+from tests.engine.world import Stored, World
 
 
 def line(*x: str) -> bytes:
@@ -222,3 +223,29 @@ VENDORS = [
 @table(*VENDORS)
 def test_other_vendors(world: World, case: Case) -> None:
     play(case, world)
+
+
+def dmn(namespace: str, body: str, imported: str = "") -> bytes:
+    """A decision file."""
+    uri = "https://www.omg.org/spec/DMN/20191111/MODEL/"
+    found = f'<import name="lib" namespace="{imported}" importType="{uri}"/>' if imported else ""
+    return f'<definitions xmlns="{uri}" id="{namespace}" name="{namespace}" namespace="{namespace}">{found}{body}</definitions>'.encode()
+
+
+LIBRARY = (
+    '<businessKnowledgeModel id="tax" name="tax"><variable name="tax"/><encapsulatedLogic><formalParameter name="net"/>'
+    "<literalExpression><text>net * 1.5</text></literalExpression></encapsulatedLogic></businessKnowledgeModel>"
+)
+PRICE = (
+    '<inputData id="i" name="net"/><decision id="price" name="price"><variable name="price"/><informationRequirement><requiredInput href="#i"/>'
+    '</informationRequirement><knowledgeRequirement><requiredKnowledge href="lib#tax"/></knowledgeRequirement>'
+    "<literalExpression><text>lib.tax(net)</text></literalExpression></decision>"
+)
+
+
+def test_a_decision_uses_the_library_that_it_imports(stored: Stored) -> None:
+    called = tag("zeebe_calledDecision", decisionId="price", resultVariable="price")
+    model = line(element("businessRuleTask", "x", ext=called))
+    check.deploy(stored.session, {"p.bpmn": model, "price.dmn": dmn("main", PRICE, "lib"), "lib.dmn": dmn("lib", LIBRARY)}, by="test")
+    stored.start({"net": 100})
+    assert (stored.over, stored.variables["price"]) == (True, 150)
