@@ -27,6 +27,7 @@ class InstanceDetail(InstanceOut):
     """One instance with its variables."""
 
     variables = fields.Dict(keys=fields.String(), required=True)
+    tokens = fields.List(fields.Dict(keys=fields.String(), values=fields.String()), required=True)  # token, element, scope, state
 
 
 class TaskOut(Schema):

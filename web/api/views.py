@@ -14,13 +14,14 @@ from engine.execution import feel, instances, messages, tasks
 from engine.execution.tables import Instance, Task
 from engine.execution.values import encode
 from web.access import public
-from web.api import schemas
+from web.api import schemas, steer
 from web.api.describe import document, operation
 from web.api.edge import body, idempotent, page, query
 from web.api.tokens import actor, needs
 from web.db import db
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1", template_folder="templates")
+steer.register(bp)
 
 
 @bp.get("/openapi.json")
@@ -69,7 +70,9 @@ def get_instance(instance_id: str) -> ResponseReturnValue:
     """One instance."""
     row = instances.get(db.session(), instance_id)
     shown = schemas.InstanceOut().dump(row)
-    return jsonify({**shown, "variables": encode(instances.variables(db.session(), instance_id))})
+    found = instances.tokens(db.session(), instance_id)
+    standing = [{"token": t.token, "element": t.element_id, "scope": t.scope, "state": t.state} for t in found]
+    return jsonify({**shown, "variables": encode(instances.variables(db.session(), instance_id)), "tokens": standing})
 
 
 @bp.post("/instances/<instance_id>/cancel")
