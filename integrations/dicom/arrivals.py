@@ -15,13 +15,12 @@ from integrations.connections import book
 from integrations.connections.book import Link
 from integrations.dicom import studies
 from integrations.dicom.studies import Study, Wanted
-from integrations.dicom.tables import WorklistEntry
+from integrations.dicom.tables import OPEN_DAYS, WorklistEntry
 from integrations.messages import log, worklist
 from integrations.messages.tables import MessageLog
 from integrations.patients import index
 
 MOST_A_ROUND = 50
-WATCHED_DAYS = 14
 
 
 def look(sessions: sessionmaker[Session], link: Link) -> int:
@@ -29,7 +28,7 @@ def look(sessions: sessionmaker[Session], link: Link) -> int:
 
     A study counts as complete when it has as many images as at the look before: it may still be arriving. Raises ConnectorFailed.
     """
-    oldest = clock.now() - timedelta(days=float(link.address.get("watch_days", WATCHED_DAYS)))
+    oldest = clock.now() - timedelta(days=float(link.address.get("watch_days", OPEN_DAYS)))
     with sessions() as session:
         query = select(WorklistEntry.id, WorklistEntry.accession).where(WorklistEntry.state == "scheduled", WorklistEntry.created >= oldest)
         waiting = session.execute(query.order_by(WorklistEntry.checked.is_not(None), WorklistEntry.checked).limit(MOST_A_ROUND)).all()

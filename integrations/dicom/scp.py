@@ -68,7 +68,7 @@ class WorklistServer:
         charset = str(self._address.get("charset", worklist.UTF8))
         found = []
         with self._sessions() as session:
-            for entry in worklist.scheduled(session, self._connection):
+            for entry in worklist.scheduled(session, self._connection, **_exact(query)):
                 data = worklist.data_set(session, entry, zone=self._settings.clinic_zone, charset=charset)
                 if not entry.station:  # any station of that modality: it is told that it is meant
                     _for_whoever_asks(query, data)
@@ -77,6 +77,13 @@ class WorklistServer:
                 if len(found) >= worklist.MOST_ANSWERS:
                     break
         return found
+
+
+def _exact(query: Dataset) -> dict[str, str]:
+    """Keys that the database can match; the rest is matched on what it finds."""
+    step = next(iter(query.get("ScheduledProcedureStepSequence") or ()), Dataset())
+    given = {"modality": match.text(step, "Modality"), "accession": match.text(query, "AccessionNumber")}
+    return {name: value for name, value in given.items() if value and not set(value) & set("*?\\")}
 
 
 def _for_whoever_asks(query: Dataset, data: Dataset) -> None:

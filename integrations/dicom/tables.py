@@ -10,6 +10,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from engine.db import Base, Encrypted, UtcDateTime, new_id
 
+OPEN_DAYS = 14  # how long a step that nobody performed is shown to modalities and looked for in the PACS
+
 
 class WorklistEntry(Base):
     """One scheduled procedure step. Its patient is looked up when a modality asks, so that corrections show at once.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from engine import clock
-from integrations.dicom.tables import WorklistEntry
+from integrations.dicom.tables import OPEN_DAYS, WorklistEntry
 from integrations.hl7.write import split_name
 from integrations.patients import index
 
@@ -72,10 +72,17 @@ def find(session: Session, order_id: str) -> WorklistEntry | None:
     return session.scalar(select(WorklistEntry).where(WorklistEntry.order_id == order_id))
 
 
-def scheduled(session: Session, connection: str) -> list[WorklistEntry]:
-    """What modalities see, in the order of its time."""
-    query = select(WorklistEntry).where(WorklistEntry.state == "scheduled", WorklistEntry.connection == connection)
-    return list(session.scalars(query.order_by(WorklistEntry.starts, WorklistEntry.id)))
+def scheduled(session: Session, connection: str, *, modality: str = "", accession: str = "") -> list[WorklistEntry]:
+    """What modalities see, in the order of its time: of that modality and accession number where they are given.
+
+    A step that nobody performed within two weeks of its time is off the list, as its patient will not come any more.
+    """
+    oldest = clock.now() - timedelta(days=OPEN_DAYS)
+    query = select(WorklistEntry).where(
+        WorklistEntry.state == "scheduled", WorklistEntry.connection == connection, WorklistEntry.starts >= oldest
+    )
+    exact = {name: value for name, value in (("modality", modality), ("accession", accession)) if value}
+    return list(session.scalars(query.filter_by(**exact).order_by(WorklistEntry.starts, WorklistEntry.id)))
 
 
 def data_set(session: Session, entry: WorklistEntry, *, zone: str, charset: str = UTF8, station: str = "ANY") -> Dataset:

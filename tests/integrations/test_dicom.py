@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from dicomweb_client.api import DICOMwebClient
@@ -19,6 +21,7 @@ from requests import Session as Requests
 from requests.auth import HTTPBasicAuth
 from sqlalchemy import select
 
+from engine import clock
 from engine.db import write_lock
 from engine.errors import ConnectorFailed
 from engine.execution import instances, tasks
@@ -192,14 +195,23 @@ def test_an_old_modality_gets_gb18030(imaging: World) -> None:
     ("keys", "count"),
     [
         ({}, 2), ({"Modality": "DX"}, 1), ({"Modality": "MR"}, 0), ({"PatientName": "王*"}, 2), ({"PatientName": "李*"}, 0), ({"PatientName": "王^小明"}, 2),
-        ({"ScheduledStationAETitle": "CT9"}, 2), ({"ScheduledStationAETitle": "XRAY1"}, 1), ({"ScheduledProcedureStepStartDate": "20261120-20261124"}, 2),
-        ({"ScheduledProcedureStepStartDate": "20261124-"}, 0), ({"ScheduledProcedureStepStartDate": "20261122"}, 2), ({"AccessionNumber": "A?*"}, 2),
+        ({"ScheduledStationAETitle": "CT9"}, 2), ({"ScheduledStationAETitle": "XRAY1"}, 1), ({"ScheduledProcedureStepStartDate": "{before}-{after}"}, 2),
+        ({"ScheduledProcedureStepStartDate": "{after}-"}, 0), ({"ScheduledProcedureStepStartDate": "{today}"}, 2), ({"AccessionNumber": "A?*"}, 2),
         ({"AccessionNumber": "NO"}, 0),
     ],
 )  # fmt: skip
 def test_keys_are_matched_as_the_standard_says(imaging: World, keys: dict[str, str], count: int) -> None:
-    order(imaging, "ORDER-1", starts="2026-11-22T09:00:00")
-    order(imaging, "ORDER-2", starts="2026-11-22T10:00:00", station="CT9", procedure={"code": "CT", "name": "头颅 CT", "modality": "CT"})
+    today = clock.now().astimezone(ZoneInfo(imaging.settings.clinic_zone)).replace(hour=9)
+    days = {name: f"{today + timedelta(days=count):%Y%m%d}" for name, count in (("before", -2), ("today", 0), ("after", 2))}
+    keys = {name: value.format(**days) for name, value in keys.items()}
+    order(imaging, "ORDER-1", starts=today.isoformat())
+    order(
+        imaging,
+        "ORDER-2",
+        starts=today.replace(hour=10).isoformat(),
+        station="CT9",
+        procedure={"code": "CT", "name": "头颅 CT", "modality": "CT"},
+    )
     assert len(ask(port_of(imaging), asked(**keys))) == count
 
 
@@ -214,6 +226,12 @@ def test_a_cancelled_order_disappears_and_the_same_order_is_listed_once(imaging:
     assert len(ask(port_of(imaging), asked())) == 1
     order(imaging, "ORDER-1", "k3", action="cancel")
     assert ask(port_of(imaging), asked()) == []
+
+
+def test_a_step_that_nobody_performed_leaves_the_list_after_two_weeks(imaging: World) -> None:
+    order(imaging, "ORDER-1", starts=(clock.now() - timedelta(days=15)).isoformat())
+    order(imaging, "ORDER-2", starts=(clock.now() - timedelta(days=13)).isoformat())
+    assert len(ask(port_of(imaging), asked())) == 1
 
 
 def test_a_correction_of_the_patient_shows_at_once(imaging: World) -> None:
