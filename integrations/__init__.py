@@ -13,7 +13,10 @@ def load(sessions: sessionmaker[Session] | None = None, settings: Settings | Non
     May be called again. A process that only lints models needs neither argument.
     """
     import integrations.connectors  # noqa: F401  declares them
+    from engine.execution import lanes
     from integrations import runtime
+    from integrations.connections.lanes import Known
 
     if sessions is not None and settings is not None:
         runtime.use(sessions, settings)
+        lanes.use(Known())

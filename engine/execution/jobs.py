@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from engine import clock, faults
 from engine.db import new_id
 from engine.errors import BpmnError, CarelaneError, Conflict, ConnectorFailed, NotFound, Refused
-from engine.execution import messages, statements
+from engine.execution import lanes, messages, statements
 from engine.execution.connectors import Call
 from engine.execution.run import Run
 from engine.execution.steps import advance
@@ -36,13 +36,15 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     """Takes due jobs for `owner`, most urgent first: ready ones, and running ones whose lease has run out.
 
     The caller commits before it works on them. On PostgreSQL, rows that another worker is taking are skipped.
+    Calls to a connection that has all it bears at once are passed over (`lanes`).
     """
     now = clock.now()
     wanted: dict[str, Any] = {"at_now": now, "at_most": limit}
     query = statements.DUE_JOBS
     if kinds is not None:
         query, wanted["at_kinds"] = statements.DUE_JOBS_OF_KINDS, kinds
-    taken = list(session.scalars(query, wanted))
+    most = lanes.limits() if kinds is None or "call" in kinds else {}
+    taken = lanes.choose(session, query, wanted, now, most) if most else list(session.scalars(query, wanted))
     claims = [{"state": "running", "owner": owner, "lease": now + lease, "attempts": job.attempts + 1} for job in taken]
     if claims:
         rows = [{"at_id": job.id, **claim} for job, claim in zip(taken, claims, strict=True)]

@@ -94,7 +94,7 @@ def main(root: str, server: str, *points: str) -> None:
     if not server:
         child(lambda: (fresh / "token").write_text(day.prepare(day.settings_at(fresh))), fresh / "log")
     for number, point in enumerate(points or ["", *faults.names()]):
-        if number == 1:
+        if number == 1 and seen.exists():
             warm(seen)
         folder = Path(root) / f"day{number}"
         shutil.copytree(fresh, folder)
