@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -67,9 +66,9 @@ def answered(answer: Any) -> None:
 
 
 @pytest.fixture
-def fhir(clinic: Clinic) -> Iterator[Fhir]:
+def fhir(clinic: Clinic) -> Fhir:
     integrations.load()
-    yield Fhir(clinic)
+    return Fhir(clinic)
 
 
 @fuzz
@@ -82,17 +81,31 @@ def test_any_resource(fhir: Fhir, body: dict[str, Any], id_: str) -> None:
     answered(fhir.client.put(f"/fhir{path}/{id_.encode('utf-8', 'replace').hex()}", json={**body, "id": id_}, headers=fhir.headers))
 
 
+ENTRIES = st.one_of(
+    JSON.map(lambda body: entry(body, url="Patient")), JSON.map(lambda body: entry(body, url=str(body.get("resourceType")))), VALUES,
+)  # fmt: skip
+PARAMETERS = st.one_of(
+    st.sampled_from(
+        ["_id", "_count", "_cursor", "_sort", "_lastUpdated", "identifier", "patient", "date", "status", "code", "name", "birthdate"]
+    ),
+    st.sampled_from(["_include", "based-on"]),
+    st.text(max_size=8),
+)
+ASKED = st.one_of(
+    WORDS,
+    st.sampled_from(["ge2026", "0000", "9999-12-31", "-1", "|", "a|b", ",", "Patient/", "/", "99999999999", "2026-01-01T00:00:00+99:99"]),
+)
+
+
 @fuzz
-@given(entries=st.lists(st.one_of(JSON.map(lambda body: entry(body, url="Patient")), JSON.map(lambda body: entry(body, url=str(body.get("resourceType")))), VALUES), max_size=4),
-       kind=st.sampled_from(["transaction", "batch", "searchset"]))  # fmt: skip
+@given(entries=st.lists(ENTRIES, max_size=4), kind=st.sampled_from(["transaction", "batch", "searchset"]))
 def test_any_bundle(fhir: Fhir, entries: list[Any], kind: str) -> None:
     answered(fhir.open("POST", "", bundle(*entries, kind=kind)))
     answered(fhir.open("POST", "", {"resourceType": "Bundle", "type": kind, "entry": entries[0] if entries else 5}))
 
 
 @fuzz
-@given(kind=st.sampled_from(KINDS), name=st.one_of(st.sampled_from(["_id", "_count", "_cursor", "_sort", "_lastUpdated", "identifier", "patient", "date", "status", "code", "name", "birthdate", "_include", "based-on"]), st.text(max_size=8)),
-       value=st.one_of(WORDS, st.sampled_from(["ge2026", "0000", "9999-12-31", "-1", "|", "a|b", ",", "Patient/", "/", "99999999999", "2026-01-01T00:00:00+99:99"])), newest=st.booleans())  # fmt: skip
+@given(kind=st.sampled_from(KINDS), name=PARAMETERS, value=ASKED, newest=st.booleans())
 def test_any_search(fhir: Fhir, kind: str, name: str, value: str, newest: bool) -> None:
     query = {name: value, **({"_sort": "-_lastUpdated"} if newest else {})}
     answered(fhir.client.get(f"/fhir/{kind}", query_string=query, headers=fhir.headers))
