@@ -17,14 +17,14 @@ from engine.settings import Settings
 
 NOW = "'2026-11-22 00:00:00'"
 ROWS = (
-    "INSERT INTO payment (id, order_id, trade_no, channel, connection, amount, currency, refunded, state, patient_id, created) "
-    f"VALUES ('p', 'o', 't', 'card', 'card', 1, 'CNY', 0, 'paid', 'P', {NOW})",
-    "INSERT INTO payment_entry (id, payment_id, kind, amount, currency, reference, source, at) "
-    f"VALUES ('e', 'p', 'paid', 1, 'CNY', 'r', '', {NOW})",
-    "INSERT INTO reconciliation_day (id, day, connection, state, digest, sides, classes, ran, ran_by) "
-    f"VALUES ('d', '2026-11-21', 'card', 'open', '', '{{}}', '{{}}', {NOW}, 'w')",
-    "INSERT INTO reconciliation_difference (id, day_id, kind, line, key, lines, state) "
-    "VALUES ('x', 'd', 'HIS_ONLY', 'pay', 'k', '{}', 'decided')",
+    ("INSERT INTO payment (id, order_id, trade_no, channel, connection, amount, currency, refunded, state, patient_id, created) "
+    f"VALUES ('p', 'o', 't', 'card', 'card', 1, 'CNY', 0, 'paid', 'P', {NOW})"),
+    ("INSERT INTO payment_entry (id, payment_id, kind, amount, currency, reference, source, at) "
+    f"VALUES ('e', 'p', 'paid', 1, 'CNY', 'r', '', {NOW})"),
+    ("INSERT INTO reconciliation_day (id, day, connection, state, digest, sides, classes, ran, ran_by) "
+    f"VALUES ('d', '2026-11-21', 'card', 'open', '', '{{}}', '{{}}', {NOW}, 'w')"),
+    ("INSERT INTO reconciliation_difference (id, day_id, kind, line, key, lines, state) "
+    "VALUES ('x', 'd', 'HIS_ONLY', 'pay', 'k', '{}', 'decided')"),
 )  # fmt: skip
 SIGN = f"UPDATE reconciliation_day SET signed_at = {NOW}, signed_by = 'lead', state = 'signed'"
 REFUSED = (
