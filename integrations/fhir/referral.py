@@ -38,7 +38,11 @@ def bundle(given: Mapping[str, Any], patient: Mapping[str, Any], record_number: 
         "Task": f"identifier={IDENTIFIER}|{number}",
     }
     entries = [
-        {"fullUrl": names[kind], "resource": resource, "request": {"method": "POST", "url": kind, "ifNoneExist": conditions[kind]}}
+        {
+            "fullUrl": names[kind],
+            "resource": _without_empty(resource),
+            "request": {"method": "POST", "url": kind, "ifNoneExist": conditions[kind]},
+        }
         for kind, resource in resources.items()
     ]
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
@@ -118,3 +122,10 @@ def _task(given: Mapping[str, Any], names: Mapping[str, str], priority: str) -> 
     if given.get("deadline"):
         made["restriction"] = {"period": {"end": given["deadline"]}}
     return made
+
+
+def _without_empty(value: Any) -> Any:
+    """FHIR knows no empty strings, lists or objects: what nobody said is left out."""
+    if isinstance(value, dict):
+        return {key: kept for key, inner in value.items() if (kept := _without_empty(inner)) not in ("", {}, [], None)}
+    return [kept for item in value if (kept := _without_empty(item)) not in ("", {}, None)] if isinstance(value, list) else value
