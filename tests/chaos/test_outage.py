@@ -96,7 +96,7 @@ class Watch:
 
     def is_ready(self) -> bool:
         with suppress(httpx.TransportError):
-            return httpx.get(self.url, timeout=READY_FAILS).status_code == 200
+            return httpx.get(self.url, timeout=READY_FAILS - 0.5).status_code == 200
         return False
 
     def until(self, wanted: bool, seconds: float) -> float:
