@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from flask import Flask, g, request
@@ -19,6 +20,13 @@ View = TypeVar("View", bound=Callable[..., Any])
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
+@dataclass(frozen=True, slots=True)
+class Then:
+    """What an `outside` view has left to write once the other system has answered; `write` gives the response."""
+
+    write: Callable[[], ResponseReturnValue]
+
+
 class EdgeFlask(Flask):
     """Flask whose views run in one transaction each.
 
@@ -30,29 +38,35 @@ class EdgeFlask(Flask):
         """Runs the view; commits what a writing view did, rolls back everything else."""
         if request.method in SAFE or getattr(self.view_functions.get(request.endpoint or ""), "outside", False):
             return self._read_once()
-        for left in reversed(range(TRIES)):
-            try:
-                return self._write_once()
-            except Stale:
-                if not left:
-                    raise
-        raise AssertionError("unreachable")
+        return self._write(super().dispatch_request)
 
     def _read_once(self) -> ResponseReturnValue:
         try:
-            response = self.make_response(super().dispatch_request())
+            given: Any = super().dispatch_request()
+            response = self.make_response(given) if not isinstance(given, Then) else None
         finally:
             db.session.rollback()
+        if response is None:
+            return self._write(given.write)
         if response.status_code < 400 and (reads := g.pop("reads", None)):
             keep_reads(db.session(), reads)
             with faults.around("edge.reads"):
                 db.session.commit()
         return response
 
-    def _write_once(self) -> ResponseReturnValue:
+    def _write(self, work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
+        for left in reversed(range(TRIES)):
+            try:
+                return self._write_once(work)
+            except Stale:
+                if not left:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _write_once(self, work: Callable[[], ResponseReturnValue]) -> ResponseReturnValue:
         try:
             write_lock(db.session())
-            response = self.make_response(super().dispatch_request())
+            response = self.make_response(work())
             if response.status_code < 400 or g.get("commit_anyway"):
                 with faults.around("edge.write"):
                     db.session.commit()
@@ -62,7 +76,7 @@ class EdgeFlask(Flask):
 
 
 def outside(view: View) -> View:
-    """Marks a writing view that changes nothing of ours: it asks another system, and must not hold the write lock meanwhile."""
+    """Marks a view that asks another system, and must not hold the write lock meanwhile; what it then writes it returns as `Then`."""
     view.outside = True  # type: ignore[attr-defined]
     return view
 

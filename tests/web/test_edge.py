@@ -12,6 +12,7 @@ from tests.web.clinic import Clinic
 from web.access import public
 from web.accounts.tables import Department
 from web.db import db
+from web.edge import Then, outside
 from web.records.tables import AccessRecord
 
 
@@ -112,3 +113,24 @@ def test_only_the_edge_commits() -> None:
         if "session.commit()" in path.read_text() and path.relative_to(root).parts[0] not in ("cli", "demo", "client")
     }
     assert found == {"edge.py", "accounts/sessions.py"}
+
+
+def test_a_view_that_asks_another_system_holds_no_lock_meanwhile_and_writes_once_it_has_the_answer(clinic: Clinic) -> None:
+    held: list[bool] = []
+
+    @clinic.app.post("/t")
+    @public
+    @outside
+    def view() -> Then:
+        held.append(db.session().in_transaction())
+        add_department("lost")  # before the answer nothing is kept
+
+        def write() -> str:
+            add_department("new")
+            return "ok"
+
+        return Then(write)
+
+    assert clinic.stranger().post("/t").status_code == 200
+    assert held == [False]
+    assert (there("lost"), there("new")) == (False, True)

@@ -8,8 +8,6 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from engine import faults
-from engine.db import write_lock
 from engine.errors import NotFound
 from integrations.connections import book, history, kinds, probe
 from integrations.connections.tables import Connection
@@ -19,7 +17,7 @@ from web.connections import log, worklist
 from web.connections.pages import bp, field_title, title_of
 from web.connections.words import WRONG
 from web.db import db
-from web.edge import outside
+from web.edge import Then, outside
 
 __all__ = ["bp", "log", "worklist"]
 
@@ -113,16 +111,17 @@ def stop(name: str) -> ResponseReturnValue:
 @bp.post("/connections/<name>/test")
 @allowed("connections.change")
 @outside
-def test(name: str) -> ResponseReturnValue:
-    """Reaches the far end without doing anything there."""
+def test(name: str) -> Then:
+    """Reaches the far end without doing anything there; only then is how it went noted."""
     row = _row(name)
     link, title = book.copy(row), title_of(row)
     db.session.rollback()  # nothing is held while the far end takes its time
     tested = probe.ask(link)
-    write_lock(db.session())
+    return Then(lambda: _tested(name, title, tested))
+
+
+def _tested(name: str, title: str, tested: probe.Tested) -> ResponseReturnValue:
     probe.note(db.session(), name, tested)
-    with faults.around("edge.write"):
-        db.session.commit()
     said = {"name": title, "message": tested.message, "ms": round(tested.seconds * 1000)}
     if tested.good:
         flash(gettext("%(name)s: %(message)s (%(ms)s ms)", **said), "good")
