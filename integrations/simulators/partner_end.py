@@ -84,9 +84,9 @@ class PartnerEnd:
         task = {**entries["Task"], "id": ids["Task"], "meta": {"versionId": "1"}}
         request = entries["ServiceRequest"]
         shown = {
-            "patient": entries["Patient"]["name"][0]["text"], "reason": request["reasonCode"][0]["text"],
+            "patient": entries["Patient"]["name"][0]["text"], "reason": _text(request.get("reasonCode")),
             "priority": request.get("priority", ""),
-            "summary": request["note"][0]["text"], "department": request["code"]["text"],
+            "summary": _text(request.get("note")), "department": _text([request.get("code")]),
         }  # fmt: skip
         self._desk.add(Item(f"partner-{number}", "partner", "referral", number, "waiting", shown, {"task": task}))
         return ids
@@ -116,3 +116,9 @@ class PartnerEnd:
 
     def _trusted(self, request: Request) -> bool:
         return request.headers.get("Authorization") == f"Bearer {self._keys.partner_token}"
+
+
+def _text(element: Any) -> str:
+    """The words of the first of these; a referral leaves out what nobody said."""
+    first = next(iter(element or ()), None) or {}
+    return str(first.get("text", ""))
