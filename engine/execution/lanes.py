@@ -6,11 +6,11 @@ whose lease has run out counts no more: a far end's timeout must be shorter than
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from sqlalchemy import Select, bindparam, select, text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from engine.execution.tables import Job
@@ -46,17 +46,17 @@ def limits() -> Mapping[str, int]:
     return _Known.lanes.most() if _Known.lanes is not None else {}
 
 
-def choose(session: Session, query: Select[Job], wanted: Mapping[str, Any], now: datetime, most: Mapping[str, int]) -> list[Job]:
-    """The first due jobs for which there is room, at most `wanted["at_most"]`."""
+def choose(session: Session, page: Callable[[int, int], Sequence[Job]], limit: int, now: datetime, most: Mapping[str, int]) -> list[Job]:
+    """The first due jobs for which there is room, at most `limit`. `page` reads so many of them from a place on."""
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_ONE_CLAIM_AT_A_TIME)
     room = dict(most)
     for job in session.scalars(select(Job).where(Job.kind == "call", Job.state == "running", Job.lease >= now)):
         _enter(room, _lane(job))
     taken: list[Job] = []
-    limit, offset, paged = int(wanted["at_most"]), 0, query.offset(bindparam("at_offset"))
+    offset = 0
     while len(taken) < limit:
-        found = session.scalars(paged, {**wanted, "at_most": WINDOW, "at_offset": offset}).all()
+        found = page(WINDOW, offset)
         taken += [job for job in found if len(taken) < limit and _enter(room, _lane(job))]
         if len(found) < WINDOW:
             break
