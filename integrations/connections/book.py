@@ -56,25 +56,31 @@ class _Told(dict[str, Any]):
         raise ConnectorFailed(f"The connection {self._connection} does not say its {name}.", kind="permanent")
 
 
-_cache: dict[tuple[int, str], tuple[float, Link]] = {}
+_cache: dict[tuple[int, str], tuple[float, Link | None]] = {}
 _lock = threading.Lock()
 
 
 def link(name: str) -> Link:
     """The started connection of that name, cached for a few seconds."""
+    found = known(name)
+    if found is None:
+        raise ConnectorFailed(f"There is no connection {name!r}; an integration engineer must add it.", kind="permanent")
+    if found.state != "started":
+        raise ConnectorFailed(STOPPED.format(name=name), kind="transient", stopped=True)
+    return found
+
+
+def known(name: str) -> Link | None:
+    """The connection of that name in whatever state, cached for a few seconds; None when there is none."""
     key = (id(runtime.sessions()), name)
     with _lock:
         kept = _cache.get(key)
     if kept is None or kept[0] < time.monotonic():
         with runtime.reading() as session:
             found = find(session, name)
-        if found is None:
-            raise ConnectorFailed(f"There is no connection {name!r}; an integration engineer must add it.", kind="permanent")
-        kept = (time.monotonic() + CACHE_SECONDS, copy(found))
+        kept = (time.monotonic() + CACHE_SECONDS, copy(found) if found is not None else None)
         with _lock:
             _cache[key] = kept
-    if kept[1].state != "started":
-        raise ConnectorFailed(STOPPED.format(name=name), kind="transient", stopped=True)
     return kept[1]
 
 

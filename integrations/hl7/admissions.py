@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy.orm import Session
 
 from engine.errors import BpmnError, Conflict
@@ -18,13 +21,17 @@ MERGES = ("ADT^A18", "ADT^A34", "ADT^A40")
 Unplaced = tuple[str, str]  # reason and detail for the work list
 
 
-def change(session: Session, settings: Settings, row: MessageLog, message: Message) -> Unplaced | None:
-    """Updates the patient of PID; an arrival of somebody whom nobody resembles is a new patient. Else why a person must look."""
+def change(session: Session, settings: Settings, row: MessageLog, message: Message, record: Mapping[str, Any] | None = None) -> Unplaced | None:
+    """Updates the patient of PID; an arrival of somebody whom nobody resembles is a new patient. Else why a person must look.
+
+    What a mapping's `record` says of the patient counts more than PID's own fields.
+    """
     pid = message.first("PID")
     if pid is None:
         return "unknown_patient", "It has no PID segment."
-    values = identity.demographics(message, pid)
-    found, why = identity.match(session, settings, message)
+    own = {name: str(value) for name, value in (record or {}).items() if name in identity.DEMOGRAPHICS and value}
+    values = {**identity.demographics(message, pid), **own}
+    found, why = identity.match(session, settings, message, values)
     if found is None and message.kind in CHANGES:
         return "unknown_patient", why
     if found is None and index.find(session, settings, values):
@@ -38,7 +45,7 @@ def change(session: Session, settings: Settings, row: MessageLog, message: Messa
     for system, value in identity.numbers(message, pid):
         if system not in ("record", "id_card", "medical_card"):
             index.add_identifier(session, settings, saved.id, system, value)
-    row.patient_id, row.mapped = saved.id, values
+    row.patient_id, row.mapped = saved.id, {**(record or {}), **values}
     return None
 
 

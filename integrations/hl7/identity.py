@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 import hl7
@@ -18,6 +18,7 @@ from integrations.patients.tables import Patient
 
 _ID_CARD = ("NNCHN", "NNCN", "NI")  # HL7 table 0203: national number of China
 _SEX = {"M": "male", "F": "female", "O": "other", "A": "other", "U": "unknown", "N": "unknown"}
+DEMOGRAPHICS = ("name", "sex", "birthDate", "idCard", "medicalCard", "phone", "address", "allergies")  # of the patient index
 _NULL = '""'  # HL7's explicit null: the sender has deleted it; our record keeps what it has
 
 
@@ -49,14 +50,14 @@ def known(session: Session, settings: Settings, message: Message, segment: hl7.S
     return next(iter(found.values())) if len(found) == 1 else None
 
 
-def match(session: Session, settings: Settings, message: Message) -> tuple[Patient | None, str]:
-    """The patient of PID, or in words why none is certain."""
+def match(session: Session, settings: Settings, message: Message, values: Mapping[str, str] | None = None) -> tuple[Patient | None, str]:
+    """The patient of PID, or in words why none is certain. `values`: its demographics where somebody knows them better."""
     pid = message.first("PID")
     if pid is None:
         return None, "It has no PID segment."
     if (row := known(session, settings, message, pid)) is not None:
         return row, ""
-    values = demographics(message, pid)
+    values = demographics(message, pid) if values is None else values
     candidates = index.find(session, settings, values)
     certain = [candidate for candidate in candidates if candidate.grade == "certain"]
     if len(certain) == 1:

@@ -15,10 +15,11 @@ from engine import clock
 from engine.db import new_id
 from integrations import outcomes, runtime
 from integrations.fhir.server import ours
-from integrations.hl7 import ack, admissions, appointments, read, referrals, write
+from integrations.hl7 import ack, admissions, appointments, identity, read, referrals, write
 from integrations.hl7.read import Message, Unreadable
-from integrations.hl7.results import RESULT_KINDS, Result, results
-from integrations.messages import log, worklist
+from integrations.hl7.results import DELIVERED, RESULT_KINDS, Result, results
+from integrations.messages import log, routes, worklist
+from integrations.messages.routes import Routed
 from integrations.messages.tables import MessageLog, WorkItem
 from integrations.patients import index
 
@@ -92,8 +93,16 @@ def postpone(session: Session, message_id: str, error: Exception) -> None:
         _unplaced(session, row, "failed", f"It could not be handed on: {error}")
 
 
-def place(session: Session, message_id: str) -> MessageLog:
-    """Maps a stored message and hands its results to the waiting instances; what finds no place goes to the work list."""
+def mapped(session: Session, row: MessageLog) -> Routed | None:
+    """A stored message by the mapping that its connection names; reads only, since a mapping may take its time."""
+    return routes.run(session, row.connection, row.kind, text_of(row)) if routes.of(row.connection, row.kind) else None
+
+
+def place(session: Session, message_id: str, routed: Routed | None = None) -> MessageLog:
+    """Maps a stored message and hands its results to the waiting instances; what finds no place goes to the work list.
+
+    `routed` is what `mapped` made of it before, outside the writing transaction.
+    """
     row = session.get_one(MessageLog, message_id)
     if row.state != "stored":
         return row
@@ -104,9 +113,13 @@ def place(session: Session, message_id: str) -> MessageLog:
     if "#" in row.control:
         return _unplaced(session, row, "control_reused", "The sender used this message id before for other content.")
     row.state = "matched"
+    routed = routed or mapped(session, row)
+    record = routes.keep(session, row, routed) if routed else {}
+    if record is None:
+        return row
     if message.kind in RESULT_KINDS:
-        _results(session, row, message)
-    elif (why := _others(session, row, message)) is not None:
+        _results(session, row, message, record)
+    elif (why := _others(session, row, message, record)) is not None:
         return _unplaced(session, row, *why)
     row.ended = clock.now()
     session.flush()
@@ -169,11 +182,11 @@ def _reply(item: Received, zone: str) -> bytes | None:
     return ack.answer(message, f"{letter}A", at=now, zone=zone, control=control) if letter else None
 
 
-def _others(session: Session, row: MessageLog, message: Message) -> tuple[str, str] | None:
-    """Handles what is no result; why a person must look when it finds no place."""
+def _others(session: Session, row: MessageLog, message: Message, record: dict[str, Any]) -> tuple[str, str] | None:
+    """Handles what is no result; why a person must look when it finds no place. `record` is what a mapping made of it."""
     settings, kind = runtime.settings(), message.kind
     if kind in (*admissions.CHANGES, *admissions.ARRIVALS):
-        return admissions.change(session, settings, row, message)
+        return admissions.change(session, settings, row, message, record)
     if kind in admissions.MERGES:
         return admissions.merge(session, settings, row, message)
     if kind in appointments.KINDS:
@@ -182,11 +195,26 @@ def _others(session: Session, row: MessageLog, message: Message) -> tuple[str, s
         return referrals.request(session, settings, row, message)
     if kind in referrals.ANSWERS:
         return referrals.answered(session, row, message)
-    return "no_mapping", f"There is no mapping for {kind or 'a message without a type'}."
+    return (
+        _by_mapping(session, row, message, record)
+        if record
+        else ("no_mapping", f"There is no mapping for {kind or 'a message without a type'}.")
+    )
 
 
-def _results(session: Session, row: MessageLog, message: Message) -> None:
-    found = results(message)
+def _by_mapping(session: Session, row: MessageLog, message: Message, record: dict[str, Any]) -> tuple[str, str] | None:
+    """A kind that only the clinic's own mapping understands: it begins a process, or goes to the one that waits for it."""
+    found, _ = identity.match(session, runtime.settings(), message)
+    row.patient_id = found.id if found else None
+    name, key = f"hl7_{message.kind.replace('^', '_')}", str(record.get("orderId") or message.control)
+    payload = {**({"patientId": row.patient_id} if found else {}), **record}
+    if outcomes.begin(session, row, name, key[:200], payload, actor=row.connection):
+        return None
+    return "no_receiver", f"No process begins with {name} or waits for it ({key[:60]})"
+
+
+def _results(session: Session, row: MessageLog, message: Message, record: dict[str, Any]) -> None:
+    found = _overlaid(results(message), record) if record else results(message)
     if not found:
         _unplaced(session, row, "no_order", "It holds no OBR segment, so it is about no order.")
         return
@@ -194,6 +222,17 @@ def _results(session: Session, row: MessageLog, message: Message) -> None:
     row.reference = found[0].order_id[:120] or None
     for result in found:
         _deliver(session, row, message, result)
+
+
+def _overlaid(found: list[Result], record: dict[str, Any]) -> list[Result]:
+    """What the connection's mapping says of the result, over what the standard's fields say; the mapping's order number counts."""
+    number = str(record.get("orderId") or "")
+    at = next((place for place, result in enumerate(found) if result.order_id == number), 0)
+    base = found[at] if found else Result("", "lab_result", True, {})
+    order = number or base.order_id
+    final = record["status"] in DELIVERED if "status" in record else base.final
+    made = Result(order, base.message, final, {**base.payload, **record, "orderId": order})
+    return [*found[:at], made, *found[at + 1 :]]
 
 
 def _deliver(session: Session, row: MessageLog, message: Message, result: Result) -> None:

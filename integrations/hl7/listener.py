@@ -19,6 +19,7 @@ from engine.settings import Settings
 from integrations import units
 from integrations.connections import book, tls
 from integrations.hl7 import ack, inbound, mllp, read
+from integrations.messages.tables import MessageLog
 
 logger = structlog.get_logger(__name__)
 SWEEP_SECONDS = 2.0
@@ -161,8 +162,10 @@ def place_one(sessions: sessionmaker[Session], message_id: str) -> None:
     """Places one stored message in a transaction of its own; what fails is left for the sweep, at last for the work list."""
     try:
         with sessions() as session:
+            routed = inbound.mapped(session, session.get_one(MessageLog, message_id))
+            session.rollback()  # nothing is held while a mapping takes its time
             write_lock(session)
-            inbound.place(session, message_id)
+            inbound.place(session, message_id, routed)
             with faults.around("mllp.place"):
                 session.commit()
     except (CarelaneError, SQLAlchemyError) as error:

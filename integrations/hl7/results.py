@@ -17,6 +17,7 @@ RESULT_KINDS = ("ORU^R01", "ORU^R30", "ORU^R31", "ORU^R32", "ORU", "OUL^R21", "O
 _IMAGING = frozenset(("RAD", "RUS", "CT", "CUS", "NMR", "NMS", "OUS", "RX", "VUS", "XRC", "MR", "IMG", "US", "DX"))
 _FINDINGS, _IMPRESSION, _STUDY = ("59776-5", "18782-3"), ("19005-8",), ("113014", "110180")  # LOINC; DCM study instance UID
 _WITHDRAWN = ("D", "W")  # OBX-11: deleted, and posted as wrong (for another patient, for instance): never shown as a result
+DELIVERED = ("final", "corrected", "cancelled")  # states of a result that a process hears of
 _FINAL = "FCAX"  # HL7 table 0123: final, corrected, some available and no more to come, cancelled
 _STATUS = {"F": "final", "C": "corrected", "A": "final", "X": "cancelled", "P": "preliminary", "R": "preliminary", "I": "registered",
            "S": "registered", "O": "registered", "M": "preliminary", "N": "preliminary", "U": "final", "V": "final", "B": "preliminary"}  # fmt: skip

@@ -13,7 +13,7 @@ from integrations.fhir import referral
 from integrations.fhir.identifiers import ORDER, REFERRAL, pairs, value_of
 from integrations.fhir.server import params, store
 from integrations.fhir.server.caller import Caller
-from integrations.messages import log, worklist
+from integrations.messages import log, routes, worklist
 from integrations.messages.tables import MessageLog
 from integrations.patients import index
 
@@ -26,11 +26,15 @@ _EXPECTED = ("Task", "DiagnosticReport", "ServiceRequest")  # somebody must do s
 def tell(session: Session, settings: Settings, row: MessageLog, resource: Mapping[str, Any], caller: Caller) -> None:
     """Hands a stored resource on; what finds no receiver and ought to have one goes to the work list."""
     kind = resource["resourceType"]
+    routed = routes.run(session, row.connection, row.kind, dict(resource))
+    record = routes.keep(session, row, routed) if routed else {}
+    if record is None:
+        return
     number = order_of(session, resource) if kind in ("Task", "DiagnosticReport") else ""
     if number:
-        _about_ours(session, row, resource, number, caller)
+        _about_ours(session, row, resource, number, caller, record)
         return
-    payload = {"resource": dict(resource), "id": resource.get("id"), "patientId": row.patient_id}
+    payload = {**record, "resource": dict(resource), "id": resource.get("id"), "patientId": row.patient_id}
     key = next((value for _, value in pairs(resource.get("identifier"))), "") or str(resource.get("id") or "")
     may = not caller.partner or kind in ("ServiceRequest", "Task")  # a partner refers patients to us; it starts nothing else
     begun = may and outcomes.begin(session, row, f"fhir_{kind}", key[:200], payload, actor=caller.name)
@@ -85,7 +89,7 @@ def message(session: Session, resource: Mapping[str, Any], number: str, *, imagi
     return "lab_result", payload
 
 
-def _about_ours(session: Session, row: MessageLog, resource: Mapping[str, Any], number: str, caller: Caller) -> None:
+def _about_ours(session: Session, row: MessageLog, resource: Mapping[str, Any], number: str, caller: Caller, record: Mapping[str, Any]) -> None:
     row.reference = number[:120]
     sent = log.by_reference(session, number)
     if sent is None:
@@ -105,11 +109,11 @@ def _about_ours(session: Session, row: MessageLog, resource: Mapping[str, Any], 
         if (told := referral.news(resource)) is None:
             row.state = "ignored"
             return
-        row.mapped = {**told, "referralId": number}
+        row.mapped = {**told, **record, "referralId": number}
         outcomes.hand_on(session, row, "referral_update", number, row.mapped, actor=caller.name)
         return
     name, payload = message(session, resource, number, imaging=_ordered_imaging(sent, resource))
-    row.mapped = payload
+    row.mapped = payload = {**payload, **record, "orderId": number}
     if resource.get("status") in _DELIVERED:  # partial and preliminary reports are kept and shown, not handed on
         outcomes.hand_on(session, row, name, number, payload, actor=caller.name)
 
