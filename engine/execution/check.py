@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def check(
     files: Mapping[str, bytes],
     *,
     context: Mapping[str, bytes] | None = None,
-    known: Callable[[str, str], bool] | None = None,
+    known: lint.Known | None = None,
 ) -> list[Problem]:
     """Every problem of diagrams, decisions and forms, as deploying would find them.
 
-    `context` are neighbouring files that may be referred to; `known(kind, key)` says what is deployed already. Without it,
+    `context` are neighbouring files that may be referred to; `known(kind, key, version_tag)` says what is deployed already. Without it,
     references to what is not given are warnings.
     """
     found = lint.check(

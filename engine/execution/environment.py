@@ -17,7 +17,7 @@ from engine.errors import NotFound
 from engine.execution import dmn, feel
 from engine.execution.compile import Compiled, compile_process
 from engine.models import deploy
-from engine.models.elements import CalledElement
+from engine.models.elements import CalledElement, Wanted
 from engine.models.tables import Definition
 from engine.settings import Settings
 
@@ -81,21 +81,25 @@ class Deployed:
         """The version that a call activity means: newest, newest with the tag, or newest when the caller was deployed."""
         name = called.process_id
         process_id = str(feel.evaluate(name[1:], variables)) if name.startswith("=") else name
-        query = select(Definition.id).where(Definition.kind == "process", Definition.key == process_id)
-        if called.binding == "versionTag":
-            query = query.where(Definition.version_tag == called.version_tag)
-        elif called.binding == "deployment":
-            query = query.where(Definition.at <= self.definition(caller).at)
+        return self.version("process", Wanted(process_id, called.binding, called.version_tag), caller).id
+
+    def decide(self, wanted: Wanted, variables: Mapping[str, Any], caller: str) -> Any:
+        """The result of the wanted version."""
+        model = self._decisions(self.version("decision", wanted, caller))
+        return dmn.decide(self._with_imports(model), wanted.key, dict(variables)).result
+
+    def version(self, kind: str, wanted: Wanted, caller: str) -> Definition:
+        """The version that the definition `caller` means; NotFound when there is none."""
+        query = select(Definition).where(Definition.kind == kind, Definition.key == wanted.key)
+        if wanted.binding == "versionTag":
+            query = query.where(Definition.version_tag == wanted.version_tag)
+        elif wanted.binding == "deployment":
+            calling = self.definition(caller)
+            query = query.where(Definition.at <= calling.at).order_by((Definition.deployment_id == calling.deployment_id).desc())
         found = self.session.scalars(query.order_by(Definition.version.desc()).limit(1)).first()
         if found is None:
-            tag = f" tagged {called.version_tag!r}" if called.binding == "versionTag" else ""
-            raise NotFound(f"The process {process_id!r}{tag} is not deployed.")
+            raise NotFound(f"The {kind} {wanted} is not deployed.")
         return found
-
-    def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
-        """The newest version's result."""
-        model = self._decisions(newest(self.session, "decision", decision_id))
-        return dmn.decide(self._with_imports(model), decision_id, dict(variables)).result
 
     def _decisions(self, found: Definition) -> dmn.DecisionModel:
         return cached("decision", found.hash, lambda: dmn.read(deploy.content(self.session, found), found.file))
@@ -112,16 +116,9 @@ class Deployed:
         return models
 
 
-def newest(session: Session, kind: str, key: str) -> Definition:
-    """The newest version of a process, decision or form; NotFound when none is deployed."""
-    query = select(Definition).where(Definition.kind == kind, Definition.key == key).order_by(Definition.version.desc()).limit(1)
-    found = session.scalars(query).first()
-    if found is None:
-        raise NotFound(f"The {kind} {key!r} is not deployed.")
-    return found
-
-
-def form(session: Session, form_id: str) -> forms.Form:
-    """The newest version of a form, ready to render."""
-    found = newest(session, "form", form_id)
+def form(session: Session, form_id: str, element_id: str, caller: str) -> forms.Form:
+    """The version of a form that an element of the definition `caller` means, ready to render."""
+    deployed = Deployed(session)
+    element = deployed.compiled(caller).model.elements[element_id]
+    found = deployed.version("form", element.form(form_id), caller)
     return cached("form", found.hash, lambda: forms.load(deploy.content(session, found)))

@@ -15,13 +15,13 @@ from engine import clock
 from engine.errors import CarelaneError, InvalidModel, NotFound, Problem
 from engine.execution import feel, scenario
 from engine.execution.compile import Compiled, compile_process
-from engine.execution.dmn import decide
+from engine.execution.dmn import DecisionModel, decide
 from engine.execution.dmn import read as read_decisions
 from engine.execution.effects import Closed, Effect, JobOpened, Recorded, Subscribed, TaskOpened, TimerSet
 from engine.execution.run import Run
 from engine.execution.stub import stub_process
 from engine.models import files as kinds
-from engine.models.elements import CalledElement, ProcessModel
+from engine.models.elements import CalledElement, ProcessModel, Wanted
 from engine.models.read import read
 
 Place = tuple[int, str]  # which instance, which token or wait
@@ -60,8 +60,17 @@ class Library:
             if kinds.kind_of(name, content) == "process":
                 for model in read(content, name):
                     self.models[f"{model.id}@{name}"] = model
-        self.decisions = [read_decisions(content, name) for name, content in self.files.items() if kinds.kind_of(name, content) == "decision"]
-        self.forms = [_form(content, name) for name, content in self.files.items() if kinds.kind_of(name, content) == "form"]
+        self.decisions: dict[str, DecisionModel] = {}  # by file
+        self.forms: dict[str, forms.Form] = {}
+        self.defined: list[kinds.Defined] = []
+        for name, content in self.files.items():
+            match kinds.kind_of(name, content):
+                case "decision":
+                    self.decisions[name] = read_decisions(content, name)
+                    self.defined += kinds.decisions(content, name)
+                case "form":
+                    self.forms[name] = _form(content, name)
+                    self.defined.append(kinds.form(content, name))
         self._compiled: dict[str, Compiled] = {}
 
     def now(self) -> datetime:
@@ -95,13 +104,25 @@ class Library:
             return key
         return self.find(process_id, called.version_tag if called.binding == "versionTag" else None)
 
-    def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
-        """A decision of these files."""
-        return decide(self.decisions, decision_id, dict(variables)).result
+    def decide(self, wanted: Wanted, variables: Mapping[str, Any], caller: str) -> Any:
+        """A decision of these files; where several versions are given, the last one that is meant."""
+        file = self._file("decision", wanted)
+        if file is None and wanted.binding == "versionTag":
+            raise NotFound(f"There is no decision {wanted} in these files.")
+        others = [model for model in self.decisions.values() if file is None or model.find(wanted.key) is None]
+        return decide([self.decisions[file], *others] if file else others, wanted.key, dict(variables)).result
 
-    def form(self, form_id: str | None) -> forms.Form | None:
-        """A form of these files."""
-        return next((form for form in self.forms if form.id == form_id), None)
+    def form(self, task: TaskOpened) -> forms.Form | None:
+        """A task's form among these files."""
+        element = self.models[task.process].elements[task.element]
+        file = self._file("form", element.form(task.form_id)) if task.form_id else None
+        return self.forms[file] if file else None
+
+    def _file(self, kind: kinds.Kind, wanted: Wanted) -> str | None:
+        """The last file that defines what is wanted."""
+        named = [d for d in self.defined if (d.kind, d.key) == (kind, wanted.key)]
+        found = [d.file for d in named if wanted.binding != "versionTag" or d.version_tag == wanted.version_tag]
+        return found[-1] if found else None
 
 
 def _form(content: bytes, file: str) -> forms.Form:
@@ -255,7 +276,7 @@ class Player:
             if values == "open" or (values is None and not self.auto):
                 continue
             if values is None:
-                form = self.library.form(task.form_id)
+                form = self.library.form(task)
                 values = forms.example(form, dict(self.runs[n].token(task.token).variables()), evaluate=feel.evaluate) if form else {}
             self.runs[n].complete(task.token, values)
             return True

@@ -16,7 +16,7 @@ from engine.execution.compile import Compiled
 from engine.execution.effects import Closed, Effects, IncidentCleared, IncidentRaised, JobOpened, Recorded
 from engine.execution.specs.base import Stuck
 from engine.execution.tokens import Scope, Token
-from engine.models.elements import CalledElement, Element, Flow
+from engine.models.elements import CalledElement, Element, Flow, Wanted
 
 MOST_ROUNDS = 25_000  # how often one step may pass the same element before it is taken for an endless circle
 
@@ -35,7 +35,7 @@ class Environment(Protocol):
     def called(self, called: CalledElement, variables: Mapping[str, Any], caller: str) -> str:
         """The definition id that a call activity means; NotFound when there is none."""
 
-    def decide(self, decision_id: str, variables: Mapping[str, Any], caller: str) -> Any:
+    def decide(self, wanted: Wanted, variables: Mapping[str, Any], caller: str) -> Any:
         """A decision's result."""
 
 

@@ -136,7 +136,7 @@ def complete(session: Session, task_id: str, values: dict[str, Any], *, user: st
 
 def form_of(session: Session, task: Task) -> forms.Form | None:
     """The task's form; None when it has none."""
-    return environment.form(session, task.form_id) if task.form_id else None
+    return environment.form(session, task.form_id, task.element_id, task.definition_id) if task.form_id else None
 
 
 def context(session: Session, task: Task) -> dict[str, Any]:

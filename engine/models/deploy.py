@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,12 +36,6 @@ class Deployed:
         return [d for d, what in self.versions if what == "created" and kind in (None, d.kind)]
 
 
-@dataclass(frozen=True)
-class _Version:
-    defined: Defined
-    version_tag: str | None = None
-
-
 def deploy(
     session: Session,
     files: Mapping[str, bytes] | Path,
@@ -53,27 +47,31 @@ def deploy(
     """Deploys files (or a folder) together; raises InvalidModel listing every error, and then changes nothing.
 
     A process, decision or form whose file is byte for byte that of its newest version (of the same version tag) stays
-    as it is. `check` is `lint.check` or one that checks more; it is told what is deployed already.
+    as it is, unless it is bound to its deployment's version of something that is new.
+    `check` is `lint.check` or one that checks more; it is told what is deployed already.
     """
     contents = kinds.gather([files]) if isinstance(files, Path) else dict(files)
     write_lock(session)
-    problems = check(contents, known=lambda kind, key: newest(session, kind, key) is not None)
+    problems = check(contents, known=lambda kind, key, tag: newest(session, kind, key, version_tag=tag) is not None)
     errors = [p for p in problems if p.severity == "error"]
     if errors:
         raise InvalidModel(errors)
     gaps = {(p.file, p.element) for p in problems if p.rule in lint.PLACEHOLDERS or (p.rule in lint.RULES and lint.RULES[p.rule].running)}
-    wanted = [v for file, content in contents.items() for v in _defines(file, content, gaps)]
+    wanted = [d for file, content in contents.items() for d in _defines(file, content, gaps)]
     if not wanted:
         raise InvalidModel(
             [Problem("nothing-to-deploy", "There is no process, decision or form to deploy.", "Give at least one that is complete.")]
         )
     deployment = Deployment(at=clock.now(), by=by, comment=comment)
-    versions = [_put(session, v, contents[v.defined.file], deployment) for v in wanted]
+    standing = {one: found for one in wanted if (found := _standing(session, one, contents[one.file])) is not None}
+    for one in _moved(wanted, standing, contents):
+        del standing[one]
+    versions = [(standing[d], "unchanged") if d in standing else (_put(session, d, contents[d.file], deployment), "created") for d in wanted]
     new = any(what == "created" for _, what in versions)
     return Deployed(deployment if new else None, versions, problems)
 
 
-def _defines(file: str, content: bytes, gaps: set[tuple[str | None, str | None]]) -> Iterator[_Version]:
+def _defines(file: str, content: bytes, gaps: set[tuple[str | None, str | None]]) -> Iterator[Defined]:
     """What a file defines, without the drawings that were never meant to run and have gaps."""
     kind = kinds.kind_of(file, content)
     if kind == "process":
@@ -82,29 +80,49 @@ def _defines(file: str, content: bytes, gaps: set[tuple[str | None, str | None]]
                 continue
             chinese = model.properties.get("carelane:name:zh")
             names = {"en": model.name or model.id} | ({"zh": chinese} if chinese else {})
-            yield _Version(Defined("process", model.id, file, model.name or model.id, names), model.version_tag)
+            yield Defined("process", model.id, file, model.name or model.id, names, model.version_tag)
     elif kind == "decision":
-        yield from (_Version(d) for d in kinds.decisions(content, file))
+        yield from kinds.decisions(content, file)
     elif kind == "form":
-        yield _Version(kinds.form(content, file))
+        yield kinds.form(content, file)
 
 
-def _put(session: Session, wanted: _Version, content: bytes, deployment: Deployment) -> tuple[Definition, str]:
-    """The version that stands for the content: the newest one, or a new one after it."""
-    defined, digest = wanted.defined, hashlib.sha256(content).hexdigest()
-    same_tag = newest(session, defined.kind, defined.key, version_tag=wanted.version_tag, any_tag=False)
-    if same_tag is not None and same_tag.hash == digest:
-        return same_tag, "unchanged"
+def _standing(session: Session, defined: Defined, content: bytes) -> Definition | None:
+    """The newest version of the tag, when it has this content."""
+    found = newest(session, defined.kind, defined.key, version_tag=defined.version_tag, any_tag=False)
+    return found if found is not None and found.hash == hashlib.sha256(content).hexdigest() else None
+
+
+def _moved(wanted: Collection[Defined], standing: Collection[Defined], contents: Mapping[str, bytes]) -> Iterator[Defined]:
+    """Processes whose file is unchanged, but which mean the versions of their own deployment, and something of that is new."""
+    fresh = {(d.kind, d.key) for d in wanted if d not in standing}
+    left = {d: _of_its_deployment(d, contents[d.file]) for d in standing if d.kind == "process"}
+    while found := [d for d, meant in left.items() if meant & fresh]:
+        for one in found:
+            del left[one]
+            fresh.add((one.kind, one.key))
+            yield one
+
+
+def _of_its_deployment(process: Defined, content: bytes) -> set[tuple[str, str]]:
+    """What a process takes in the version of its own deployment."""
+    model = next(m for m in read(content, process.file) if (m.id, m.version_tag) == (process.key, process.version_tag))
+    return {(kind, one.key) for e in model.elements.values() for kind, one in e.refers() if one.binding == "deployment"}
+
+
+def _put(session: Session, defined: Defined, content: bytes, deployment: Deployment) -> Definition:
+    """A new version after the newest one."""
+    digest = hashlib.sha256(content).hexdigest()
     if session.get(Resource, digest) is None:
         session.add(Resource(hash=digest, content=content))
     session.add(deployment)
     session.flush()
     last = session.scalar(select(func.max(Definition.version)).where(Definition.kind == defined.kind, Definition.key == defined.key))
-    definition_ = Definition(
+    definition = Definition(
         kind=defined.kind,
         key=defined.key,
         version=(last or 0) + 1,
-        version_tag=wanted.version_tag,
+        version_tag=defined.version_tag,
         name=defined.name[:300],
         names=dict(defined.names),
         file=defined.file[-300:],
@@ -112,9 +130,9 @@ def _put(session: Session, wanted: _Version, content: bytes, deployment: Deploym
         deployment_id=deployment.id,
         at=deployment.at,
     )
-    session.add(definition_)
+    session.add(definition)
     session.flush()
-    return definition_, "created"
+    return definition
 
 
 def newest(session: Session, kind: str, key: str, *, version_tag: str | None = None, any_tag: bool = True) -> Definition | None:

@@ -51,12 +51,30 @@ class EventDefinition:
     id: str | None = None  # the definition's own id, when it has one
 
 
+Binding = Literal["latest", "deployment", "versionTag"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A process, decision or form that an element refers to, and in which version.
+
+    That is the newest, the newest when the element's own process was deployed, or the newest of a version tag.
+    """
+
+    key: str
+    binding: Binding = "latest"
+    version_tag: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.key} tagged {self.version_tag}" if self.binding == "versionTag" else self.key
+
+
 @dataclass(frozen=True, slots=True)
 class CalledElement:
     """`zeebe:calledElement`."""
 
     process_id: str  # literal or FEEL with '='
-    binding: Literal["latest", "deployment", "versionTag"] = "latest"
+    binding: Binding = "latest"
     version_tag: str | None = None
     all_in: bool = True
     all_out: bool = True
@@ -102,15 +120,32 @@ class Element:
     script: str | None = None
     result_variable: str | None = None
     decision_id: str | None = None
-    decision_binding: str = "latest"
+    decision_binding: Binding = "latest"
     called: CalledElement | None = None
     documentation: str | None = None
     instantiate: bool = False  # receive task / event gateway that starts a process
     gateway_kind: str | None = None  # eventBasedGateway: Exclusive or Parallel
     script_format: str | None = None  # None and 'feel' are FEEL; the linter refuses all else
-    form_binding: str = "latest"
+    form_binding: Binding = "latest"
     form_version_tag: str | None = None
     decision_version_tag: str | None = None
+
+    def form(self, key: str) -> Wanted:
+        """The version of the form `key` that its task shows."""
+        return Wanted(key, self.form_binding, self.form_version_tag)
+
+    def decision(self, key: str) -> Wanted:
+        """The version of the decision `key` that it takes."""
+        return Wanted(key, self.decision_binding, self.decision_version_tag)
+
+    def refers(self) -> Iterator[tuple[str, Wanted]]:
+        """Each process, decision and form that it names, with its kind."""
+        if self.called is not None:
+            yield "process", Wanted(self.called.process_id, self.called.binding, self.called.version_tag)
+        if self.decision_id is not None:
+            yield "decision", self.decision(self.decision_id)
+        if self.form_id is not None:
+            yield "form", self.form(self.form_id)
 
     @property
     def groups(self) -> str | None:

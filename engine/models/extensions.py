@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine.models.elements import CalledElement, Loop, VariableMapping
+from engine.models.elements import Binding, CalledElement, Loop, VariableMapping
 from engine.models.xml import ZEEBE, Node, attribute, child, children, extension, extensions, flag, text_of
 
 Fields = dict[str, Any]
@@ -34,7 +34,7 @@ def _user_task(node: Node, found: Fields) -> None:
     form = extension(node, "formDefinition")
     if form is not None:
         found["form_id"] = attribute(form, "formId") or attribute(form, "externalReference") or _form_key(attribute(form, "formKey"))
-        found["form_binding"] = attribute(form, "bindingType") or "latest"
+        found["form_binding"] = _binding(form)
         found["form_version_tag"] = attribute(form, "versionTag")
     assignment = extension(node, "assignmentDefinition")
     if assignment is not None:
@@ -70,7 +70,7 @@ def _work(node: Node, found: Fields) -> None:
     if decision is not None:
         found["decision_id"] = attribute(decision, "decisionId")
         found["result_variable"] = attribute(decision, "resultVariable")
-        found["decision_binding"] = attribute(decision, "bindingType") or "latest"
+        found["decision_binding"] = _binding(decision)
         found["decision_version_tag"] = attribute(decision, "versionTag")
     headers = extension(node, "taskHeaders")
     if headers is not None:
@@ -90,14 +90,19 @@ def properties(node: Node) -> dict[str, str]:
 
 def called_element(node: Node) -> CalledElement:
     """`zeebe:calledElement`; variables pass both ways unless it says otherwise, as the desktop modeller assumes."""
-    binding = attribute(node, "bindingType") or "latest"
     return CalledElement(
         process_id=attribute(node, "processId") or "",
-        binding=binding if binding in ("latest", "deployment", "versionTag") else "latest",  # type: ignore[arg-type]
+        binding=_binding(node),
         version_tag=attribute(node, "versionTag"),
         all_in=flag(node, "propagateAllParentVariables", True),
         all_out=flag(node, "propagateAllChildVariables", True),
     )
+
+
+def _binding(node: Node) -> Binding:
+    """The version that a reference means; the newest when it does not say."""
+    said = attribute(node, "bindingType")
+    return said if said in ("deployment", "versionTag") else "latest"  # type: ignore[return-value]
 
 
 def loop(node: Node) -> Loop | None:

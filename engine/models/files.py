@@ -10,14 +10,14 @@ from typing import Any, Literal
 import orjson
 
 from engine.errors import InvalidModel, Problem
-from engine.models.xml import attribute, children, name_of, namespace_of, parse, refused, text_of
+from engine.models.xml import ZEEBE, Node, attribute, children, name_of, namespace_of, parse, refused, text_of
 
 Kind = Literal["process", "decision", "form"]
 SUFFIXES: dict[str, Kind] = {".bpmn": "process", ".bpmn2": "process", ".bpmn20.xml": "process", ".dmn": "decision", ".form": "form"}
 DMN = "/DMN/"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Defined:
     """One thing that a decision or form file defines."""
 
@@ -26,6 +26,7 @@ class Defined:
     file: str
     name: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
+    version_tag: str | None = None
 
 
 def kind_of(file: str, content: bytes = b"") -> Kind | None:
@@ -89,8 +90,17 @@ def decisions(xml: bytes, file: str = "") -> list[Defined]:
         name = attribute(node, "name") or ""
         chinese = text_of(next(iter(children(node, "description", namespace_of(root))), None))
         names = {"en": name} | ({"zh": chinese} if chinese else {})
-        found.append(Defined("decision", attribute(node, "id") or name, file, name, names))
+        found.append(Defined("decision", attribute(node, "id") or name, file, name, names, decision_tag(node)))
     return found
+
+
+def decision_tag(decision: Node) -> str | None:
+    """The version tag of a decision: its own `zeebe:versionTag`, else that of its whole file."""
+    for node in (decision, decision.getparent()):
+        for box in [] if node is None else children(node, "extensionElements", namespace_of(node)):
+            if tag := attribute(next(iter(children(box, "versionTag", ZEEBE)), None), "value"):
+                return tag
+    return None
 
 
 def form(content: bytes, file: str = "") -> Defined:
@@ -106,4 +116,5 @@ def form(content: bytes, file: str = "") -> Defined:
     properties: dict[str, Any] = given if isinstance(given, dict) else {}
     name = str(schema.get("name") or schema.get("label") or properties.get("name") or key)
     chinese = properties.get("name:zh") or properties.get("label:zh")
-    return Defined("form", key, file, name, {"en": name} | ({"zh": str(chinese)} if chinese else {}))
+    tag = schema.get("versionTag")
+    return Defined("form", key, file, name, {"en": name} | ({"zh": str(chinese)} if chinese else {}), str(tag) if tag else None)

@@ -8,9 +8,9 @@ from engine.errors import InvalidModel, Problem
 from engine.models import files as kinds
 from engine.models.normalise import PLACEHOLDERS
 from engine.models.read import document
-from engine.models.rules import RULES, Bundle, Rule, Sheet, run
+from engine.models.rules import RULES, Bundle, Known, Rule, Sheet, run
 
-__all__ = ["PLACEHOLDERS", "RULES", "Rule", "check"]
+__all__ = ["PLACEHOLDERS", "RULES", "Known", "Rule", "check"]
 
 Checker = Callable[[bytes, str], list[Problem]]
 
@@ -22,13 +22,13 @@ def check(
     feel: Callable[[str], list[str]] | None = None,
     decisions: Checker | None = None,
     forms: Checker | None = None,
-    known: Callable[[str, str], bool] | None = None,
+    known: Known | None = None,
     connectors: Collection[str] | None = None,
 ) -> list[Problem]:
     """Every problem of the files; they resolve each other's processes, decisions and forms.
 
     `context` are files that may be referred to but are not reported on. `feel` gives the syntax errors of an expression,
-    `decisions` and `forms` the problems of such a file, `known(kind, key)` whether something is deployed already,
+    `decisions` and `forms` the problems of such a file, `known(kind, key, version_tag)` whether something is deployed already,
     `connectors` the types there are. What is not given is not checked.
     """
     bundle = Bundle(feel=feel, known=known, connectors=connectors, files=[*files, *(context or {})])

@@ -34,8 +34,7 @@ class Definition(Base):
     """An immutable version of a process, a decision file or a form.
 
     `kind` is process, decision or form; `key` is the process id, the decision id or the form id. A decision file with
-    several decisions gives one row each, all with the same hash. A process runs with the newest form and decision that its own
-    deployment knows, else with the newest of all.
+    several decisions gives one row each, all with the same hash. Which version an element takes is its binding's matter.
     """
 
     __tablename__ = "definition"

@@ -192,7 +192,7 @@ def _must_be_newest(base: Definition | None) -> None:
 
 
 def _problems(name: str, content: bytes) -> list[Any]:
-    return checking.check({name: content}, known=lambda kind, key: deployed.newest(db.session(), kind, key) is not None)
+    return checking.check({name: content}, known=lambda kind, key, tag: deployed.newest(db.session(), kind, key, version_tag=tag) is not None)
 
 
 def _before(item: shelf.Item, version: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from SpiffWorkflow.specs.base import TaskSpec
@@ -68,8 +68,7 @@ class ElementSpec(TaskSpec):
         if not any(flow.condition for flow in flows):
             return flows
         asked = [flow for flow in flows if flow.id != self.element.default]
-        truth = holding(token, [flow.condition for flow in asked])
-        chosen = [flow for flow, holds in zip(asked, truth, strict=True) if holds]
+        chosen = list(holding(token, asked))
         if any(flow.condition for flow in chosen) or (chosen and self.element.default is None):
             return chosen
         return [*chosen, *self.default_flow(token)]
@@ -113,15 +112,23 @@ def name_from(text: str | None, variables: Mapping[str, Any], what: str) -> str:
     return str(value)
 
 
-def holding(token: Token, conditions: Iterable[str | None]) -> list[bool]:
-    """Which conditions are true (None is); anything that is neither true nor false is Stuck, never a silent no."""
-    texts = list(conditions)
-    asked = [text.removeprefix("=") for text in texts if text]
-    answers = iter(feel.evaluate_many(asked, token.variables()) if asked else [])
-    result = []
-    for text in texts:
-        answer = True if not text else next(answers)
-        if answer is not None and not isinstance(answer, bool):
-            raise Stuck("expression", f"The condition {text!r} gives {answer!r}, neither true nor false.")
-        result.append(answer is True)
-    return result
+def holding(token: Token, flows: Iterable[Flow]) -> Iterator[Flow]:
+    """The flows, in order, whose condition is true or missing; what gives neither true nor false is Stuck, never a silent no."""
+    asked = list(flows)
+    texts = [flow.condition.removeprefix("=") for flow in asked if flow.condition]
+    answers = iter(feel.evaluate_many(texts, token.variables()))
+    for flow in asked:
+        answer = next(answers) if flow.condition else True
+        if not isinstance(answer, bool):
+            raise Stuck("expression", _neither(token, flow, answer))
+        if answer:
+            yield flow
+
+
+def _neither(token: Token, flow: Flow, answer: object) -> str:
+    """Says which condition gave what, and which of its variables are not there."""
+    text, variables = flow.condition or "", token.variables()
+    lacking = [name for name in sorted(feel.names(text)) if variables.get(name) is None]
+    given = "null" if answer is None else repr(answer)
+    because = f" Without a value: {', '.join(lacking)}." if answer is None and lacking else ""
+    return f"The condition {text!r} of the flow {flow.id} gives {given}, neither true nor false.{because}"

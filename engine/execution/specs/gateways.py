@@ -16,8 +16,8 @@ class ExclusiveGateway(ElementSpec):
         if len(flows) < 2 and not any(flow.condition for flow in flows):
             return flows
         asked = [flow for flow in flows if flow.id != self.element.default]
-        truth = holding(token, [flow.condition for flow in asked])
-        return next(([f] for f, holds in zip(asked, truth, strict=True) if holds), None) or self.default_flow(token)
+        first = next(holding(token, asked), None)
+        return self.default_flow(token) if first is None else [first]
 
 
 class ParallelGateway(ElementSpec):

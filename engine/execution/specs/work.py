@@ -88,7 +88,7 @@ class BusinessRuleTask(Activity):
             open_job(token)
             return False
         decision = name_from(self.element.decision_id, token.variables(), "decision")
-        value = token.scope.run.env.decide(decision, token.variables(), token.scope.definition)
+        value = token.scope.run.env.decide(self.element.decision(decision), token.variables(), token.scope.definition)
         token.notes["result"] = {self.element.result_variable: value} if self.element.result_variable else {}
         return True
 

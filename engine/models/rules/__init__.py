@@ -15,9 +15,9 @@ from engine.models.rules import (
     schema,
     structure,
 )
-from engine.models.rules.register import RULES, Bundle, Finding, Process, Rule, Sheet, run
+from engine.models.rules.register import RULES, Bundle, Finding, Known, Process, Rule, Sheet, run
 
 __all__ = [
-    "RULES", "Bundle", "Finding", "Process", "Rule", "Sheet", "activities", "catching", "data", "engine", "events", "expressions", "flows", "gateways", "languages",
-    "messages", "references", "run", "schema", "structure",
+    "RULES", "Bundle", "Finding", "Known", "Process", "Rule", "Sheet", "activities", "catching", "data", "engine", "events", "expressions", "flows", "gateways",
+    "languages", "messages", "references", "run", "schema", "structure",
 ]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.models.elements import Element
+from engine.models.elements import Element, Wanted
 from engine.models.read import ACTIVITIES, SUBPROCESSES
 from engine.models.rules.register import Bundle, Finding, Process, Severity, Sheet, rule
 from engine.models.xml import BPMN, attribute, bare, name_of
@@ -44,8 +44,6 @@ def call_target(process: Process) -> Iterator[Finding]:
     for element in process.of("callActivity"):
         if element.called is None or not element.called.process_id:
             yield Finding(element, "The call activity does not say which process it calls.")
-        elif element.called.binding == "versionTag" and not element.called.version_tag:
-            yield Finding(element, "The call is bound to a version tag, but names none.")
 
 
 @rule("call-start", "Give it a start event without a trigger.", over="files")
@@ -191,19 +189,20 @@ def script_present(process: Process) -> Iterator[Finding]:
             yield Finding(element, "The script task has no script: it does nothing.")
 
 
-def _called_in(sheet: Sheet) -> Iterator[tuple[Element, str]]:
+def _called_in(sheet: Sheet) -> Iterator[tuple[Element, Wanted]]:
     for process in sheet.processes():
         for element in process.of("callActivity"):
             if element.called and element.called.process_id and not element.called.process_id.startswith("="):
-                yield element, bare(element.called.process_id) or ""
+                called = element.called
+                yield element, Wanted(bare(called.process_id) or "", called.binding, called.version_tag)
 
 
 @rule("called-process", "Give its file together with this one.", over="files")
 def called_process(bundle: Bundle) -> Iterator[Finding]:
     """A called process is given or deployed."""
     for sheet in bundle.sheets:
-        for element, key in _called_in(sheet):
-            if not bundle.knows("process", key):
+        for element, wanted in _called_in(sheet):
+            if not bundle.knows("process", wanted):
                 severity: Severity | None = None if bundle.known else "warning"
-                message = f"The called process {key} is neither among the files nor deployed."
+                message = f"The called process {wanted} is neither among the files nor deployed."
                 yield Finding(element, message, severity, file=sheet.document.file)

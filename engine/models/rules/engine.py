@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from engine.models.elements import Element
+from engine.models.elements import Element, Wanted
 from engine.models.rules.register import Bundle, Finding, Process, Severity, Sheet, rule
 from engine.models.xml import attribute, child, extensions
 
@@ -119,36 +119,33 @@ def start_form(process: Process) -> Iterator[Finding]:
 
 @rule("form-unknown", "Give its file together with this one.", over="files")
 def form_unknown(bundle: Bundle) -> Iterator[Finding]:
-    """A named form is given or deployed."""
-    yield from _unknown(bundle, "form", "form_id")
+    """A named form is given or deployed, in the version that is wanted."""
+    yield from _unknown(bundle, "form", lambda e: e.form(e.form_id) if e.form_id and e.type != "startEvent" else None)
 
 
 @rule("decision-unknown", "Give its file together with this one.", over="files")
 def decision_unknown(bundle: Bundle) -> Iterator[Finding]:
-    """A named decision is given or deployed."""
-    yield from _unknown(bundle, "decision", "decision_id")
+    """A named decision is given or deployed, in the version that is wanted."""
+    yield from _unknown(bundle, "decision", lambda e: e.decision(e.decision_id) if e.decision_id else None)
 
 
-def _unknown(bundle: Bundle, kind: str, field: str) -> Iterator[Finding]:
+def _unknown(bundle: Bundle, kind: str, wants: Callable[[Element], Wanted | None]) -> Iterator[Finding]:
     for sheet in bundle.sheets:
-        for process in sheet.processes():
-            for element in process.elements.values():
-                key = getattr(element, field) if element.type != "startEvent" else None
-                if key and not key.startswith("=") and not bundle.knows(kind, key):
-                    severity: Severity | None = None if bundle.known else "warning"
-                    message = f"The {kind} {key} is neither among the files nor deployed."
-                    yield Finding(element, message, severity, file=sheet.document.file)
+        for element in (e for process in sheet.processes() for e in process.elements.values()):
+            wanted = wants(element)
+            if wanted and not wanted.key.startswith("=") and not bundle.knows(kind, wanted):
+                severity: Severity | None = None if bundle.known else "warning"
+                message = f"The {kind} {wanted} is neither among the files nor deployed."
+                yield Finding(element, message, severity, file=sheet.document.file)
 
 
-@rule("binding", "Bind it to the latest version.", running=True)
+@rule("binding", "Name the tag, or bind it to the latest version.", running=True)
 def binding(process: Process) -> Iterator[Finding]:
-    """Forms and decisions are taken in their newest version."""
+    """What is bound to a version tag names the tag."""
     for element in process.elements.values():
-        for what, bound in (("form", element.form_binding if element.form_id else "latest"), ("decision", element.decision_binding)):
-            if bound == "versionTag":
-                yield Finding(element, f"Its {what} is bound to a version tag, which {what}s do not have here.")
-            elif bound == "deployment":
-                yield Finding(element, f"Its {what} is bound to its deployment, but the newest version is used.", "warning")
+        for kind, one in element.refers():
+            if one.binding == "versionTag" and not one.version_tag:
+                yield Finding(element, f"Its {kind} is bound to a version tag, but none is named.")
 
 
 @rule("correlation-missing", "Set the subscription's correlation key.", severity="warning")
@@ -173,14 +170,15 @@ def process_twice(bundle: Bundle) -> Iterator[Finding]:
             seen.setdefault(place, sheet.document.file)
 
 
-@rule("defined-twice", "Give them different ids.", over="files")
+@rule("defined-twice", "Give them different ids or version tags.", over="files")
 def defined_twice(bundle: Bundle) -> Iterator[Finding]:
-    """A form or decision is defined once."""
-    seen: dict[tuple[str, str], str] = {}
+    """A form or decision is defined once, or once for each version tag."""
+    seen: dict[tuple[str, str, str | None], str] = {}
     for one in bundle.defined:
-        if (one.kind, one.key) in seen:
-            yield Finding(None, f"The {one.kind} {one.key} is defined in {seen[one.kind, one.key]} too.", file=one.file)
-        seen.setdefault((one.kind, one.key), one.file)
+        place = (one.kind, one.key, one.version_tag)
+        if place in seen:
+            yield Finding(None, f"The {one.kind} {one.key} is defined in {seen[place]} too.", file=one.file)
+        seen.setdefault(place, one.file)
 
 
 @rule("not-executable", "Tick executable.", severity="warning")

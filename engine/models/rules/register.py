@@ -15,13 +15,14 @@ from functools import cached_property
 from typing import Literal
 
 from engine.errors import Problem
-from engine.models.elements import Element, Flow, ProcessModel
+from engine.models.elements import Element, Flow, ProcessModel, Wanted
 from engine.models.files import Defined
 from engine.models.read import Document
 from engine.models.xml import BPMN, Node, name_of
 
 Severity = Literal["error", "warning"]
 Scope = Literal["process", "document", "files"]
+Known = Callable[[str, str, str | None], bool]  # whether a kind and key are deployed, of a version tag when one is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,18 +153,18 @@ class Bundle:
     context: list[Document] = field(default_factory=list)
     feel: Callable[[str], list[str]] | None = None
     connectors: Collection[str] | None = None
-    known: Callable[[str, str], bool] | None = None
+    known: Known | None = None
     files: Collection[str] = ()
 
-    def knows(self, kind: str, key: str) -> bool:
-        """Whether a process, decision or form is among the files or is deployed already."""
-        if kind == "process":
-            documents = [s.document for s in self.sheets] + self.context
-            if any(m.id == key for d in documents for m in d.models):
-                return True
-        elif any(d.kind == kind and d.key == key for d in self.defined):
+    def knows(self, kind: str, wanted: Wanted) -> bool:
+        """Whether a process, decision or form is among the files or is deployed already, in the version that is wanted."""
+        documents = [s.document for s in self.sheets] + self.context
+        given = [("process", m.id, m.version_tag) for d in documents for m in d.models]
+        given += [(d.kind, d.key, d.version_tag) for d in self.defined]
+        tagged = wanted.binding == "versionTag"
+        if any((what, key) == (kind, wanted.key) and (tag == wanted.version_tag or not tagged) for what, key, tag in given):
             return True
-        return self.known is not None and self.known(kind, key)
+        return self.known is not None and self.known(kind, wanted.key, wanted.version_tag if tagged else None)
 
 
 def run(bundle: Bundle) -> list[Problem]:

@@ -36,9 +36,32 @@ class TestExclusive:
         assert world.variables["path"] == [taken]
         assert world.over
 
-    def test_takes_the_default_when_a_variable_is_unknown(self, world: World) -> None:
+    def test_a_condition_that_gives_null_is_an_incident_although_there_is_a_default(self, world: World) -> None:
         world.deploy(self.MODEL)
-        assert world.start().variables["path"] == ["c"]
+        world.start()
+        assert world.incidents == [("g", "expression")]
+        [failed] = [t.notes["failed"]["message"] for t in world.run.root.tasks.values() if t.notes.get("failed")]
+        assert "'n > 10' of the flow g_a gives null" in failed
+        assert "Without a value: n." in failed
+        world.change(n=7)
+        world.retry("g")
+        assert world.variables["path"] == ["b"]
+
+    def test_conditions_after_the_first_that_holds_do_not_matter(self, world: World) -> None:
+        world.deploy(
+            process(
+                start(), xor("g", default="g_c"), note("a"), note("b"), note("c"), end(),
+                flows=["start -> g", "g -> a : true", "g -> b : n > 5", "g -> c", "a -> end", "b -> end", "c -> end"],
+            )
+        )  # fmt: skip
+        assert world.start().variables["path"] == ["a"]
+
+    @pytest.mark.parametrize("value", ["yes", 1])
+    def test_a_condition_that_gives_something_else_is_an_incident(self, world: World, value: object) -> None:
+        world.deploy(
+            process(start(), xor("g", "g_b"), note("a"), note("b"), end(), flows=["start -> g", "g -> a : n", "g -> b", "a -> end", "b -> end"])
+        )
+        assert world.start({"n": value}).incidents == [("g", "expression")]
 
     def test_is_an_incident_when_nothing_holds_and_there_is_no_default(self, world: World) -> None:
         world.deploy(

@@ -145,7 +145,7 @@ BROKEN: dict[str, bytes] = {
                             "<timeDuration>PT1H</timeDuration></timerEventDefinition>"}, {"b": 'attachedToRef="a"'}),
     "mapping": draw(LINE, FLOW, {"a": extensions('<zeebe:ioMapping><zeebe:input source="=1" target=""/></zeebe:ioMapping>')}),
     "binding": draw("s:startEvent a:userTask e:endEvent", FLOW,
-                    {"a": extensions('<zeebe:formDefinition formId="f" bindingType="versionTag" versionTag="v1"/>')}),
+                    {"a": extensions('<zeebe:formDefinition formId="f" bindingType="versionTag"/>')}),
     "compensation-target": draw(LINE, FLOW, {"e": event("compensate", activityRef="a")}),
     "script-present": draw("s:startEvent a:scriptTask e:endEvent", FLOW),
     "script-language": draw("s:startEvent a:scriptTask e:endEvent", FLOW, {"a": "<script>x = 1</script>"}, {"a": 'scriptFormat="python"'}),

@@ -37,7 +37,7 @@ def test_siblings_resolve_each_other() -> None:
 
 def test_what_is_not_given_is_a_warning_unless_it_is_known_what_is_deployed() -> None:
     assert unknown() == {("form-unknown", "warning"), ("decision-unknown", "warning"), ("called-process", "warning")}
-    assert unknown(known=lambda kind, key: kind != "form") == {("form-unknown", "error")}
+    assert unknown(known=lambda kind, key, tag: kind != "form") == {("form-unknown", "error")}
 
 
 def test_neighbours_resolve_references_but_are_not_reported_on() -> None:
@@ -118,6 +118,36 @@ def test_a_process_form_or_decision_is_defined_once() -> None:
 def test_two_version_tags_of_a_process_go_together() -> None:
     as_is, to_be = (draw("s:startEvent e:endEvent", "s>e", extra=extensions(f'<zeebe:versionTag value="{t}"/>')) for t in ("as-is", "to-be"))
     assert [p for p in check({"as-is.bpmn": as_is, "to-be.bpmn": to_be}) if p.severity == "error"] == []
+
+
+def test_two_version_tags_of_a_form_or_decision_go_together() -> None:
+    assert check({"v.form": FORM, "w.form": tagged_form("new"), "a.dmn": DMN, "b.dmn": tagged_decision("new")}) == []
+
+
+def tagged_form(tag: str) -> bytes:
+    return FORM.replace(b'"id"', f'"versionTag": "{tag}", "id"'.encode())
+
+
+def tagged_decision(tag: str) -> bytes:
+    said = f'<extensionElements><zeebe:versionTag xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" value="{tag}"/></extensionElements>'
+    return DMN.replace(b'namespace="n">', f'namespace="n">{said}'.encode())
+
+
+def test_what_is_wanted_in_a_version_must_be_there_in_that_version() -> None:
+    uses = USES
+    for name in ("formId", "decisionId", "processId"):
+        uses = uses.replace(name.encode(), f'bindingType="versionTag" versionTag="new" {name}'.encode())
+    tagged = {"w.form": tagged_form("new"), "b.dmn": tagged_decision("new"), "q.bpmn": called("new")}
+    untagged = {"v.form": FORM, "a.dmn": DMN, "q.bpmn": CALLED}
+    found = {p.rule: p.message for p in check({"p.bpmn": uses, **untagged}, known=lambda kind, key, tag: tag is None) if p.severity == "error"}
+    assert sorted(found) == ["called-process", "decision-unknown", "form-unknown"]
+    assert "acuity tagged new" in found["decision-unknown"]
+    assert [p for p in check({"p.bpmn": uses, **tagged}, known=lambda kind, key, tag: False) if p.severity == "error"] == []
+    assert [p for p in check({"p.bpmn": uses, **untagged}, known=lambda kind, key, tag: tag == "new") if p.severity == "error"] == []
+
+
+def called(tag: str) -> bytes:
+    return draw("s:startEvent e:endEvent", "s>e", extra=extensions(f'<zeebe:versionTag value="{tag}"/>')).replace(b'id="p"', b'id="q"')
 
 
 def test_other_files_are_pointed_out() -> None:
