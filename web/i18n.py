@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +130,23 @@ def plainly(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(plainly(item) for item in value)
     return "–" if value is None else str(value)
+
+
+def in_words(text: str, sentences: Iterable[Any]) -> str | None:
+    """The translation of the sentence that `text` is; the parts in %(…)s are found in it. None when it is none of them.
+
+    `sentences` are lazy translations; of several that fit, the one with the most words of its own counts.
+    """
+    best: tuple[int, str, dict[str, str]] | None = None
+    for sentence in sentences:
+        message = str(sentence._args[0])
+        plain, pattern = _pattern(message)
+        if (best is None or plain > best[0]) and (found := pattern.fullmatch(text)):
+            best = (plain, message, found.groupdict())
+    return None if best is None else str(gettext(best[1], **best[2]))
+
+
+@lru_cache(maxsize=512)
+def _pattern(message: str) -> tuple[int, re.Pattern[str]]:
+    pattern = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(message))
+    return len(re.sub(r"%\(\w+\)s", "", message)), re.compile(pattern, re.DOTALL)

@@ -96,7 +96,31 @@ def amqp(link: Link) -> tuple[str, datetime | None]:
         return "It takes our user and opens a channel.", None
 
 
+def files(link: Link) -> tuple[str, datetime | None]:
+    """The directory lets us in and can be listed, and what the connection says of its files can be read."""
+    from integrations.files import layout, places
+
+    layout.read(link.name, link.address)
+    with places.opened(link) as place:
+        found = place.entries()
+    return f"It lets us in; {len(found)} files lie there.", None
+
+
+def webhook(link: Link) -> tuple[str, datetime | None]:
+    """Nothing is called: its key is there, and the mappings that it names are published."""
+    from integrations import runtime
+    from integrations.messages import routes
+
+    if not link.secrets["shared_key"]:
+        raise ConnectorFailed(f"The connection {link.name} does not say its shared_key.", kind="permanent")
+    with runtime.reading() as session:
+        gone = routes.missing(session, str(link.address.get("mappings") or ""))
+    if gone:
+        raise ConnectorFailed(f"The connection names a mapping that is not published ({', '.join(gone)})", kind="permanent")
+    return f"It waits at /hooks/{link.name}; its mappings are published.", None
+
+
 PROBES: Mapping[str, Probe] = {
-    "amqp": amqp, "dicom": dicom, "dicom_folder": dicom_folder, "dicom_listener": dicom_listener, "dicomweb": dicomweb, "http": http,
-    "sms": sms, "smtp": smtp, "soap": soap,
+    "amqp": amqp, "dicom": dicom, "dicom_folder": dicom_folder, "dicom_listener": dicom_listener, "dicomweb": dicomweb, "folder": files,
+    "http": http, "sftp": files, "sms": sms, "smtp": smtp, "soap": soap, "webhook": webhook,
 }  # fmt: skip

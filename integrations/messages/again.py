@@ -43,9 +43,11 @@ def possible(session: Session, row: MessageLog) -> tuple[str, ...]:
     """What can be done with a message now, of retry, replay and edit."""
     if row.purged is not None:
         return ()
+    if row.kind == placing.ROW:
+        return ("retry",) if row.state == "unmatched" else ()
     if row.direction == "in":
         if not placing.is_hl7(session, row):
-            return ()
+            return ("retry",) if row.state == "unmatched" and placing.repeatable(session, row) else ()
         if row.state in ("unmatched", "stored"):
             return ("retry", "edit")
         return ("edit",) if placing.placed_by_hand(session, row) else ("replay", "edit")

@@ -9,16 +9,22 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from engine import clock
 from engine.errors import Refused
 from engine.execution import messages
 from engine.execution.tables import Instance, Subscription
+from integrations import runtime
 from integrations.connections import book
 from integrations.fhir import referral
+from integrations.files import placing as files
+from integrations.fhir.server import news, store
+from integrations.fhir.server.caller import Caller
 from integrations.hl7 import inbound, read
-from integrations.messages import worklist
+from integrations.messages import webhook, worklist
 from integrations.messages.tables import MessageLog, WorkItem
 
 HL7_KINDS = ("mllp_listener", "mllp")
+ROW = "file.row"  # a row of a file
 
 
 def text_of(row: MessageLog) -> str:
@@ -35,6 +41,11 @@ def is_hl7(session: Session, row: MessageLog) -> bool:
     return row.direction == "in" and (connection is None or connection.kind in HL7_KINDS) and not row.kind.startswith("fhir.")
 
 
+def repeatable(session: Session, row: MessageLog) -> bool:
+    """Whether an inbound message can be handed on again from here; a payment's notification is signed, and its provider is asked."""
+    return is_hl7(session, row) or (row.kind.startswith("fhir.") and row.kind != "fhir.Patient") or _is_webhook(session, row)
+
+
 def again(session: Session, row: MessageLog) -> str:
     """Maps and places a stored message again and returns its state. What it did before is recognised by its control id.
 
@@ -42,13 +53,40 @@ def again(session: Session, row: MessageLog) -> str:
     """
     if row.purged is not None:
         raise Refused("Its content was deleted after the connection's retention; ask the sender to send it again.")
-    if not is_hl7(session, row):
-        raise Refused("Only HL7 messages are handed on again from here; ask the sender, or have the provider asked for the outcome.")
+    if not repeatable(session, row):
+        raise Refused("This message cannot be handed on again from here; ask the sender, or have the provider asked for the outcome.")
     for item in session.scalars(select(WorkItem).filter_by(message_id=row.id, state="open")):
         worklist.decide(session, item, "again", "handed on again", by="system")
     row.state, row.error = "stored", None
     session.flush()
-    return inbound.place(session, row.id).state
+    if is_hl7(session, row):
+        return inbound.place(session, row.id).state
+    return (_fhir if row.kind.startswith("fhir.") else webhook.place)(session, row).state
+
+
+def _is_webhook(session: Session, row: MessageLog) -> bool:
+    connection = book.find(session, row.connection)
+    return row.direction == "in" and connection is not None and connection.kind == "webhook"
+
+
+def _fhir(session: Session, row: MessageLog) -> MessageLog:
+    """Hands a kept resource on as its sender did; the id is in the control id, since a sender may leave it to us."""
+    connection = book.find(session, row.connection)
+    caller = Caller(row.connection, row.connection if connection is not None and connection.kind == "fhir" else "")
+    row.state = "matched"
+    kept = store.get(session, row.kind.removeprefix("fhir."), row.control.split("/")[1]) if row.control.count("/") > 1 else None
+    resource = store.shown(kept) if kept is not None else (row.raw or {}).get("text")
+    if not isinstance(resource, Mapping):
+        raise Refused("This message cannot be handed on again from here; ask the sender, or have the provider asked for the outcome.")
+    news.tell(session, runtime.settings(), row, resource, caller)
+    row.ended = clock.now()
+    return row
+
+
+def _row_again(session: Session, row: MessageLog) -> str:
+    for item in session.scalars(select(WorkItem).filter_by(message_id=row.id, state="open")):
+        worklist.decide(session, item, "again", "handed on again", by="system")
+    return files.again(session, book.copy(book.get(session, row.connection)), row)
 
 
 def placed_by_hand(session: Session, row: MessageLog) -> bool:
@@ -89,6 +127,8 @@ def attach(session: Session, item_id: str, patient_id: str, *, by: str) -> WorkI
 def _payload(row: MessageLog, wanted: str) -> dict[str, Any]:
     """What the message tells a visit that waits for `wanted`."""
     tellers: Mapping[str, Callable[[Mapping[str, Any]], Mapping[str, Any] | None]] = {"referral_update": referral.news}
+    if row.kind == ROW and isinstance(row.mapped, Mapping):
+        return dict(row.mapped)
     content = row.raw.get("text") if isinstance(row.raw, Mapping) else None
     told = tellers[wanted](content) if wanted in tellers and isinstance(content, Mapping) else None
     if told is None:

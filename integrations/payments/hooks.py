@@ -17,7 +17,7 @@ from engine.db import write_lock
 from engine.errors import Forbidden, NotFound
 from integrations.connections import book
 from integrations.connections.book import Link
-from integrations.messages import log, worklist
+from integrations.messages import log, webhook, worklist
 from integrations.messages.tables import MessageLog
 from integrations.payments import alipay, alipay_crypto, intents, ledger, providers, wechat_crypto
 from integrations.payments.tables import Payment
@@ -34,6 +34,8 @@ def receive(session: Session, connection: str, headers: Mapping[str, str], body:
     """
     write_lock(session)
     row = book.find(session, connection)
+    if row is not None and row.kind == "webhook":
+        return webhook.receive(session, book.copy(row), headers, body)
     if row is None or row.kind not in _READERS:
         raise NotFound
     link = book.copy(row)

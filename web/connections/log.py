@@ -23,6 +23,7 @@ from integrations.patients import index
 from web import patients
 from web.access import allowed, may, signed_in
 from web.connections.pages import bp
+from web.connections.sentences import said
 from web.db import db
 from web.patients import note_read
 
@@ -102,7 +103,7 @@ def act() -> ResponseReturnValue:
     done = again.many(db.session(), ids, what, by=signed_in().login, why=why)
     flash(ngettext("%(num)s message is under way.", "%(num)s messages are under way.", done.done), "good")
     if done.refused:
-        reasons = "; ".join(sorted(set(done.refused.values()))[:3])
+        reasons = "; ".join(said(why) for why in sorted(set(done.refused.values()))[:3])
         flash(ngettext("%(num)s could not be: %(why)s", "%(num)s could not be: %(why)s", len(done.refused), why=reasons), "warning")
     return back
 
@@ -122,7 +123,7 @@ def act_on(message_id: str, what: str) -> ResponseReturnValue:
             else:
                 done = again.retry(db.session(), row.id, by=by, why=why, sure=sure)
     except CarelaneError as error:
-        flash(gettext("Nothing was done: %(why)s", why=error.message), "bad")
+        flash(gettext("Nothing was done: %(why)s", why=said(error.message)), "bad")
         return _page(row), 422
     flash(gettext("Done and recorded."), "good")
     return redirect(url_for("connections.message", message_id=done.made_id or row.id, **Filters.read().query()))

@@ -12,7 +12,7 @@ from integrations.connections import kinds
 from integrations.connections.tables import Connection
 from integrations.messages.figures import Alarm
 from integrations.messages.tables import WorkItem
-from web.connections import words
+from web.connections import sentences, words
 from web.db import db
 from web.i18n import language
 
@@ -25,6 +25,9 @@ def payload(value: Any) -> str:
     if not isinstance(value, str):
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
     return value.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+
+
+bp.add_app_template_filter(sentences.said, "said")
 
 
 def title_of(row: Connection) -> str:
@@ -40,8 +43,8 @@ def kind_title(kind: str) -> str:
 
 def field_title(name: str) -> str:
     """A field's name in words, where there are any."""
-    bare = name.removeprefix("address.").removeprefix("secret.")
-    return str(words.FIELDS.get(bare, bare))
+    kind, _, bare = name.rpartition(".")
+    return str((words.SECRETS if kind == "secret" else words.FIELDS).get(bare, bare))
 
 
 def alarm_words(alarm: Alarm) -> str:

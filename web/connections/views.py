@@ -11,10 +11,11 @@ from flask_babel import gettext
 from engine.errors import NotFound
 from integrations.connections import book, history, kinds, probe
 from integrations.connections.tables import Connection
-from integrations.messages import figures
+from integrations.messages import figures, routes
 from web.access import allowed, signed_in
 from web.connections import log, worklist
 from web.connections.pages import bp, field_title, title_of
+from web.connections.sentences import said
 from web.connections.words import WRONG
 from web.db import db
 from web.edge import Then, outside
@@ -51,7 +52,7 @@ def create() -> ResponseReturnValue:
     name, kind = request.form.get("name", "").strip(), request.form.get("kind", "")
     if kind not in kinds.KINDS:
         raise NotFound
-    address, wrong = kinds.read_address(kind, request.form, {})
+    address, wrong = _read(kind, {})
     if not kinds.NAME.fullmatch(name) or book.find(db.session(), name) is not None:
         flash(gettext("A connection needs a name of small letters that no other has. Nothing was saved."), "bad")
         return render_template("connections/new.html", kinds=kinds.KINDS, kind=kind, given=request.form, wrong=wrong), 422
@@ -77,7 +78,7 @@ def connection(name: str) -> ResponseReturnValue:
 def save(name: str) -> ResponseReturnValue:
     """Saves settings after checking them; secrets that are left empty stay."""
     row = _row(name)
-    address, wrong = kinds.read_address(row.kind, request.form, row.address)
+    address, wrong = _read(row.kind, row.address)
     for field, most in (("alert_minutes", 1440), ("keep_days", 3650)):
         text = request.form.get(field, "").strip()
         if text and not (text.isdecimal() and 0 < int(text) <= most):
@@ -122,11 +123,11 @@ def test(name: str) -> Then:
 
 def _tested(name: str, title: str, tested: probe.Tested) -> ResponseReturnValue:
     probe.note(db.session(), name, tested)
-    said = {"name": title, "message": tested.message, "ms": round(tested.seconds * 1000)}
+    told = {"name": title, "message": said(tested.message), "ms": round(tested.seconds * 1000)}
     if tested.good:
-        flash(gettext("%(name)s: %(message)s (%(ms)s ms)", **said), "good")
+        flash(gettext("%(name)s: %(message)s (%(ms)s ms)", **told), "good")
     else:
-        flash(gettext("%(name)s does not answer: %(message)s", name=title, message=tested.message), "bad")
+        flash(gettext("%(name)s does not answer: %(message)s", name=title, message=said(tested.message)), "bad")
     return redirect(_back(name))
 
 
@@ -158,6 +159,14 @@ def _page(row: Connection, wrong: dict[str, str] | None = None) -> str:
         given=given,
         wrong=wrong or {},
     )
+
+
+def _read(kind: str, before: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+    """The address of the form with what is wrong; the mappings that it names must be published."""
+    address, wrong = kinds.read_address(kind, request.form, before)
+    if routes.missing(db.session(), str(address.get("mappings") or "")):
+        wrong["mappings"] = "unpublished"
+    return address, wrong
 
 
 def _complain(wrong: dict[str, str]) -> None:

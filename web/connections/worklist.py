@@ -20,6 +20,7 @@ from integrations.patients import index
 from integrations.patients.tables import Patient
 from web.access import allowed, may, signed_in
 from web.connections.pages import bp
+from web.connections.sentences import said
 from web.db import db
 from web.patients import note_read
 
@@ -87,14 +88,14 @@ def dismiss(item_id: str) -> ResponseReturnValue:
     )
 
 
-def _decided(item_id: str, decide: Any, said: str) -> ResponseReturnValue:
+def _decided(item_id: str, decide: Any, told: str) -> ResponseReturnValue:
     try:
         with db.session.begin_nested():
             decide()
     except CarelaneError as error:
-        flash(gettext("Nothing was changed: %(why)s", why=error.message), "bad")
+        flash(gettext("Nothing was changed: %(why)s", why=said(error.message)), "bad")
         return redirect(url_for("connections.item", item_id=item_id))
-    flash(said, "good")
+    flash(told, "good")
     return redirect(url_for("connections.worklist"))
 
 
@@ -116,7 +117,7 @@ def _page(item_id: str) -> str:
         shown=shown,
         asked=asked,
         places=places,
-        hl7=placing.is_hl7(db.session(), row),
+        repeatable=placing.repeatable(db.session(), row),
     )
 
 

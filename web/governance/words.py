@@ -9,7 +9,8 @@ from typing import Any
 from flask_babel import gettext, lazy_gettext
 
 from engine.errors import InvalidForm
-from integrations.mappings.conform import Problem
+from integrations.mappings.conform import WORDS, Problem
+from web.i18n import in_words
 
 TYPES: Mapping[str, Any] = {
     "text": lazy_gettext("text"), "integer": lazy_gettext("whole number"), "number": lazy_gettext("number"), "boolean": lazy_gettext("yes or no"),
@@ -108,12 +109,8 @@ def said(text: str) -> str:
     where = re.match(r"line (\d+), column (\d+): ", text)
     if where:
         return f"{place(where[0].rstrip(': '))}: {said(text[where.end() :])}"
-    for sentence in _SENTENCES:
-        message = _english(sentence)
-        pattern = re.sub(r"%\\\((\w+)\\\)s", r"(?P<\1>.+)", re.escape(message))
-        if found := re.fullmatch(pattern, text):
-            return str(gettext(message, **found.groupdict()))
-    return text
+    found = in_words(text, _SENTENCES)
+    return text if found is None else found
 
 
 def place(text: str) -> str:
@@ -133,10 +130,17 @@ def worded(problems: Iterable[Problem]) -> list[dict[str, str]]:
     ]
 
 
+def worded_problem(text: str) -> str:
+    """A problem in a mapping's own English ("birthDate: 19 is no date") in the reader's language."""
+    where, _, rest = text.partition(": ")
+    for rule, english in WORDS.items():
+        pattern = re.escape(english).replace(re.escape("{detail}"), "(?P<detail>.+)")
+        if rule not in ("failed", "unit") and (found := re.fullmatch(pattern, rest or where, re.DOTALL)):
+            told = str(_PROBLEMS[rule]) % {"detail": said(found.groupdict().get("detail") or "")}
+            return f"{place(where)}: {told}" if rest else told
+    return f"{place(where)}: {said(rest)}" if rest else said(text)
+
+
 def refusal(error: InvalidForm) -> list[str]:
     """What is wrong with a form, a line a reason, the part named."""
     return [f"{PARTS.get(part, place(part))}: {said(text)}" for part, texts in error.errors.items() for text in texts]
-
-
-def _english(sentence: Any) -> str:
-    return str(sentence._args[0])
