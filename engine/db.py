@@ -134,7 +134,7 @@ def arm_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Any) -> None:
         immediate = connection.get_execution_options().get("immediate", False)
-        on_driver(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN", [()]).close()
+        on_driver(connection, "BEGIN IMMEDIATE" if immediate else "BEGIN", [()])
 
 
 def overtaken(error: DBAPIError) -> bool:
@@ -142,15 +142,26 @@ def overtaken(error: DBAPIError) -> bool:
     return getattr(error.orig, "sqlstate", None) in ("40P01", "40001")
 
 
-def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> Any:
-    """Executes a statement on the driver's own cursor, once for each of `bound`, and returns the cursor.
+_CURSOR = "cursor of on_driver"
 
-    For what runs so often that SQLAlchemy's work around each execution would cost more than the statement. Errors are
-    SQLAlchemy's own, without the values; who listens for statements hears of these too.
+
+def _cursor(database: str, driver: Any) -> Any:
+    if database == "postgresql":
+        from psycopg import RawCursor
+
+        return RawCursor(driver)
+    return driver.cursor()
+
+
+def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> Any:
+    """Executes a statement on the driver's own cursor, once for each of `bound`, and returns the cursor, whose next use ends this one.
+
+    For what runs so often that SQLAlchemy's work around each execution would cost more than the statement. Parameters are
+    numbered: `?` on SQLite, `$1` on PostgreSQL. Errors are SQLAlchemy's own, without the values; who listens for statements
+    hears of these too.
     """
-    driver, dialect = connection.connection, connection.dialect
-    assert driver is not None
-    cursor = driver.cursor()
+    dialect, driver = connection.dialect, connection.connection.driver_connection
+    cursor = connection.info.get(_CURSOR) or connection.info.setdefault(_CURSOR, _cursor(dialect.name, driver))
     for told in connection.engine.dispatch.before_cursor_execute:
         told(connection, cursor, statement, bound, None, len(bound) > 1)
     try:

@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 from flask import Flask, g, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import DBAPIError
 
 from engine import faults
-from engine.db import write_lock
+from engine.db import overtaken, write_lock
 from engine.errors import Stale
 from web.db import db
 from web.records.keep import keep_reads
@@ -60,6 +61,9 @@ class EdgeFlask(Flask):
                 return self._write_once(work)
             except Stale:
                 if not left:
+                    raise
+            except DBAPIError as error:
+                if not left or not overtaken(error):
                     raise
         raise AssertionError("unreachable")
 

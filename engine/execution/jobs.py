@@ -39,12 +39,9 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     Calls to a connection that has all it bears at once are passed over (`lanes`).
     """
     now = clock.now()
-    wanted: dict[str, Any] = {"at_now": now, "at_most": limit}
-    query = statements.DUE_JOBS
-    if kinds is not None:
-        query, wanted["at_kinds"] = statements.DUE_JOBS_OF_KINDS, kinds
+    page = partial(_due, session, kinds, now)
     most = lanes.limits() if kinds is None or "call" in kinds else {}
-    taken = lanes.choose(session, query, wanted, now, most) if most else list(session.scalars(query, wanted))
+    taken = lanes.choose(session, page, limit, now, most) if most else page(limit)
     claims = [{"state": "running", "owner": owner, "lease": now + lease, "attempts": job.attempts + 1} for job in taken]
     if claims:
         rows = [{"at_id": job.id, **claim} for job, claim in zip(taken, claims, strict=True)]
@@ -52,6 +49,12 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     for job, claim in zip(taken, claims, strict=True):
         statements.told(job, claim)
     return taken
+
+
+def _due(session: Session, kinds: tuple[str, ...] | None, now: datetime, most: int, offset: int = 0) -> list[Job]:
+    wanted = {"at_now": now, "at_most": most, "at_offset": offset}
+    found = statements.due_jobs(kinds).all(statements.connection(session), wanted)
+    return [statements.held(session, Job, row["id"]) or statements.adopt(session, Job, row) for row in found]
 
 
 def next_due(session: Session) -> datetime | None:
@@ -71,9 +74,8 @@ def call_of(session: Session, job: Job) -> Call:
 
 def _fence(session: Session, job: Job, owner: str, **values: Any) -> None:
     """Ends the claim, if it is still ours: a job that was taken over meanwhile is not finished twice."""
-    session.flush()
     values |= {"owner": None, "lease": None}
-    if statements.fenced_job(tuple(values)).run(session.connection(), {"at_id": job.id, "at_owner": owner, **values}) != 1:
+    if statements.fenced_job(tuple(values)).run(statements.connection(session), {"at_id": job.id, "at_owner": owner, **values}) != 1:
         raise Conflict("The job belongs to another worker by now; this result is dropped.")
     faults.point("job.fenced")
     if job in session:  # else it is what a worker holds, which may have to try again from what it was

@@ -6,8 +6,11 @@ each execution, which for the statements of a step costs several times what the 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
@@ -16,6 +19,8 @@ from sqlalchemy.sql.crud import REQUIRED
 
 from engine.db import UtcDateTime, on_driver
 
+MOST_AT_ONCE = 8  # rows of one INSERT; more go one by one
+_NUMBER = re.compile(r"\$(\d+)")
 Convert = Callable[[Any], Any]
 
 
@@ -24,13 +29,16 @@ class _Compiled:
     text: str
     binds: tuple[tuple[str, Convert | None, Any], ...]  # name, what it is written with, its value when none is given
     columns: tuple[tuple[str, Convert | None], ...]  # name, what it is read with
-    positional: bool
 
-    def bound(self, values: Mapping[str, Any]) -> Any:
+    def bound(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """The driver's parameters."""
-        if self.positional:
-            return tuple([values.get(name, given) if write is None else write(values.get(name, given)) for name, write, given in self.binds])
-        return {name: values.get(name, given) if write is None else write(values.get(name, given)) for name, write, given in self.binds}
+        return tuple([values.get(name, given) if write is None else write(values.get(name, given)) for name, write, given in self.binds])
+
+    def many(self, count: int) -> str:
+        """An INSERT of `count` rows."""
+        head, group = self.text.split(" VALUES ")
+        width = len(self.binds)
+        return f"{head} VALUES {', '.join(_shift(group, row * width) for row in range(count))}"
 
     def read(self, row: Sequence[Any]) -> dict[str, Any]:
         """A row by column names."""
@@ -43,26 +51,26 @@ class Prepared:
     def __init__(self, statement: Executable, sets: Iterable[str] = ()) -> None:
         self.statement, self.sets = statement, tuple(sets)
         self._compiled: dict[str, _Compiled] = {}
+        self._many: dict[tuple[str, int], str] = {}
 
     def run(self, connection: Connection, *rows: Mapping[str, Any]) -> int:
         """Executes it once for each row of values and returns how many rows of the database it changed."""
         compiled = self._for(connection.dialect)
         bound = [compiled.bound(row) for row in rows]
-        cursor = on_driver(connection, compiled.text, bound)
-        try:
-            return int(cursor.rowcount)
-        finally:
-            cursor.close()
+        if self.statement.is_insert and 1 < len(bound) <= MOST_AT_ONCE:
+            name = (connection.dialect.name, len(bound))
+            text = self._many.get(name) or self._many.setdefault(name, compiled.many(len(bound)))
+            return int(on_driver(connection, text, [tuple(chain.from_iterable(bound))]).rowcount)
+        return int(on_driver(connection, compiled.text, bound).rowcount)
+
+    def all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The rows it selects, by column names."""
+        compiled = self._for(connection.dialect)
+        return [compiled.read(row) for row in on_driver(connection, compiled.text, [compiled.bound(values)]).fetchall()]
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
-        """The first row it selects, by column names; None when there is none."""
-        compiled = self._for(connection.dialect)
-        cursor = on_driver(connection, compiled.text, [compiled.bound(values)])
-        try:
-            row = cursor.fetchone()
-        finally:
-            cursor.close()
-        return None if row is None else compiled.read(row)
+        """The only row it selects; None when there is none."""
+        return next(iter(self.all(connection, values)), None)
 
     def _for(self, dialect: Dialect) -> _Compiled:
         found = self._compiled.get(dialect.name)
@@ -72,8 +80,11 @@ class Prepared:
 
     def _compile(self, dialect: Dialect) -> _Compiled:
         assert isinstance(dialect, default.DefaultDialect)
+        if dialect.name == "postgresql":
+            dialect = copy(dialect)
+            dialect.paramstyle, dialect.positional = "numeric_dollar", True
         compiled: Any = self.statement.compile(dialect=dialect, column_keys=list(self.sets) or None)  # type: ignore[attr-defined]
-        names = list(compiled.positiontup) if compiled.positional else sorted(set(compiled.bind_names.values()))
+        names = list(compiled.positiontup)
         given = {name: value for name, value in compiled.construct_params(_check=False).items() if value is not REQUIRED}
         writers = dict(compiled._bind_processors)
         for name in names:
@@ -81,7 +92,11 @@ class Prepared:
                 writers[name] = _once(writers[name])
         columns = [(column.keyname, column.type._cached_result_processor(dialect, None)) for column in compiled._result_columns or ()]
         binds = tuple((name, writers.get(name), given.get(name)) for name in names)
-        return _Compiled(str(compiled), binds, tuple(columns), compiled.positional)
+        return _Compiled(str(compiled), binds, tuple(columns))
+
+
+def _shift(group: str, by: int) -> str:
+    return _NUMBER.sub(lambda found: f"${int(found[1]) + by}", group)
 
 
 def _once(write: Convert) -> Convert:

@@ -136,8 +136,7 @@ class Rows:
 
     def flush(self) -> None:
         """Writes everything: closings first, then what is new."""
-        self.session.flush()
-        connection = self.session.connection()
+        connection = statements.connection(self.session)
         for name, state in (("done", "completed"), ("off", "cancelled")):
             self._end(connection, Task, self.closed[f"task {name}"], state=state, ended=self.now, ended_by=self.actor)
             self._end(connection, Job, self.closed[f"job {name}"], state="done" if name == "done" else "cancelled", ended=self.now)

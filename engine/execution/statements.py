@@ -10,14 +10,14 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, String, Table, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
 from engine.execution.prepared import Prepared
 from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task
 
-E = TypeVar("E", Instance, Task)
+E = TypeVar("E", Instance, Task, Job)
 
 
 def _table(entity: Any) -> Table:
@@ -46,17 +46,18 @@ FOLLOWED = ("subject", "ticket", "acuity", "department")  # columns that follow 
 
 INSERT = {entity: _insert(entity) for entity in (Instance, Task, Job, Subscription, Incident, Event)}
 
-READ_INSTANCE = Prepared(select(_instance).where(_instance.c.id == bindparam("at_id")))
+READ_INSTANCE = Prepared(select(_instance).where(_instance.c.id == bindparam("at_id")).with_for_update())
 READ_TASK = Prepared(
     select(_instance, _task.c.token.label("task_token"), _task.c.assignee.label("task_assignee"))
     .join(_task, _instance.c.id == _task.c.instance_id)
     .where(_task.c.id == bindparam("at_id"))
+    .with_for_update(of=_instance)  # PostgreSQL: whoever moves an instance takes it before anything of it
 )
 
 FOLLOW_TASKS = Prepared(
     update(_task)
     .where(_task.c.instance_id == bindparam("at_instance"), _task.c.state == OPEN)
-    .values(urgency=bindparam("at_acuity") + func.substr(_task.c.urgency, 2)),
+    .values(urgency=bindparam("at_acuity", type_=String) + func.substr(_task.c.urgency, 2)),
     FOLLOWED,
 )
 COMPLETE_TASK = Prepared(
@@ -74,17 +75,23 @@ UNSUBSCRIBE = Prepared(
     delete(_subscription).where(_subscription.c.instance_id == bindparam("at_instance"), _subscription.c.token == bindparam("at_token"))
 )
 
-_is_due = or_((Job.state == "ready") & (Job.due <= bindparam("at_now")), (Job.state == "running") & (Job.lease < bindparam("at_now")))
-DUE_JOBS = (
-    select(Job)
-    .join(Instance, Instance.id == Job.instance_id)
-    .where(_is_due, Instance.state == "running")
-    .order_by(Job.priority.desc(), Job.due)
-    .limit(bindparam("at_most"))
-    .with_for_update(skip_locked=True, of=Job)
-)
-DUE_JOBS_OF_KINDS = DUE_JOBS.where(Job.kind.in_(bindparam("at_kinds", expanding=True)))
 CLAIM_JOB = Prepared(update(_job).where(_job.c.id == bindparam("at_id")), ("state", "owner", "lease", "attempts"))
+
+
+@cache
+def due_jobs(kinds: tuple[str, ...] | None) -> Prepared:
+    """The jobs of these kinds (None: of all) that are due, or whose lease has run out."""
+    c, now = _job.c, bindparam("at_now", type_=_job.c.due.type)
+    due = or_((c.state == literal_column("'ready'")) & (c.due <= now), (c.state == literal_column("'running'")) & (c.lease < now))
+    query = select(_job).join(_instance, _instance.c.id == c.instance_id).where(due, _instance.c.state == "running")
+    if kinds is not None:
+        query = query.where(c.kind.in_(_literals(kinds)))
+    return Prepared(
+        query.order_by(c.priority.desc(), c.due)
+        .limit(bindparam("at_most"))
+        .offset(bindparam("at_offset"))
+        .with_for_update(skip_locked=True, of=_job)
+    )
 
 
 @cache
@@ -98,6 +105,12 @@ def fenced_job(names: tuple[str, ...]) -> Prepared:
 def save_instance(names: tuple[str, ...]) -> Prepared:
     """Writes these columns, if nobody has moved the instance meanwhile. What did not change is left alone, and so are its indexes."""
     return Prepared(update(_instance).where(_instance.c.id == bindparam("at_id"), _instance.c.rev == bindparam("at_rev")), names)
+
+
+def connection(session: Session) -> Connection:
+    """The session's connection, once what the session holds back is written: these statements see the database, not objects."""
+    session.flush()
+    return session.connection()
 
 
 def told(entity: Any, values: dict[str, Any]) -> None:

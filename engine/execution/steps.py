@@ -58,14 +58,14 @@ def store(session: Session, row: Instance, run: Run, *, actor: str, handled: Col
 def _instance(session: Session, id: str) -> Instance:
     if (row := statements.held(session, Instance, id)) is not None:
         return row
-    found = statements.READ_INSTANCE.first(session.connection(), {"at_id": id})
+    found = statements.READ_INSTANCE.first(statements.connection(session), {"at_id": id})
     if found is None:
         raise NotFound(f"There is no instance {id}.")
     return statements.adopt(session, Instance, found)
 
 
 def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool) -> None:
-    connection = session.connection()
+    connection = statements.connection(session)
     if new:
         whole = {name: getattr(row, name) for name in Instance.__table__.c.keys()} | values  # noqa: SIM118  of columns
         statements.INSERT[Instance].run(connection, whole)

@@ -116,7 +116,7 @@ def save_draft(session: Session, task_id: str, values: dict[str, Any], *, user: 
 
 def complete(session: Session, task_id: str, values: dict[str, Any], *, user: str) -> Instance:
     """Completes a task with typed, validated values and moves its instance on. Exactly one of many callers succeeds."""
-    connection = session.connection()
+    connection = statements.connection(session)
     found = statements.READ_TASK.first(connection, {"at_id": task_id})
     if found is None:
         raise errors.NotFound("There is no such task.")
