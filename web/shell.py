@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 import forms
 from engine.clock import now
-from web.access import ROLES, may, public
+from web.access import CARE, ROLES, may, public
 from web.accounts.tables import Account, Department
 from web.accounts.user import current
 from web.db import db
@@ -27,7 +27,6 @@ NAVIGATION: tuple[tuple[str, Any, str], ...] = (
     ("inbox.show", lazy_gettext("Inbox"), "inbox.view"),
     ("visits.search", lazy_gettext("Visits"), "visit.view"),
     ("operations.show", lazy_gettext("Operations"), "operations.view"),
-    ("operations.incident_list", lazy_gettext("Incidents"), "incident.resolve"),
     ("connections.show", lazy_gettext("Connections"), "connections.view"),
     ("money.show", lazy_gettext("Money"), "money.view"),
     ("insight.show", lazy_gettext("Figures"), "insight.view"),
@@ -39,6 +38,8 @@ NAVIGATION: tuple[tuple[str, Any, str], ...] = (
     ("records.show", lazy_gettext("Access record"), "admin.records"),
     ("far_ends.show", lazy_gettext("Far ends"), "far_ends.play"),
 )
+
+LANDING = {"process_owner": "insight.show", "project_manager": "rollout.show", "integration_engineer": "connections.show"}
 
 MACHINES = frozenset({"system", "worker", "timer", "message", "signal"})
 
@@ -91,8 +92,9 @@ def _sibling() -> bool:
 
 
 def landing() -> str:
-    """The page that a person starts on."""
-    entries = navigation()
+    """The page that a person starts on: the inbox for those who see patients, their own subject for the others."""
+    own = [LANDING[role] for role in LANDING if (user := current()) and role in user.role_names and not user.has(CARE)]
+    entries = [{"url": url_for(own[0])}] if own else navigation()
     return str(entries[0]["url"]) if entries else url_for("accounts.profile")
 
 

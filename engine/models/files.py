@@ -89,7 +89,7 @@ def decisions(xml: bytes, file: str = "") -> list[Defined]:
     for node in own:
         name = attribute(node, "name") or ""
         chinese = text_of(next(iter(children(node, "description", namespace_of(root))), None))
-        names = {"en": name} | ({"zh": chinese} if chinese else {})
+        names = {"en": name} | ({"zh": chinese.split("。")[0]} if chinese else {})  # its first sentence; the rest are remarks
         found.append(Defined("decision", attribute(node, "id") or name, file, name, names, decision_tag(node)))
     return found
 

@@ -24,6 +24,8 @@ UNNAMED = {
     "web/demo/live.py": "lets a demonstration's visits arrive that are not there yet",
     "web/cli/demo.py": "sets up a demonstration, and does it again at the next start",
     "web/demo/past.py": "invents a demonstration's past",
+    "web/demo/showcase.py": "puts what a demonstration is to show",
+    "web/demo/wires.py": "plays the people of a demonstration's visits",
 }  # commits without a fault point, and why
 HARDEST = ("edge.write.after", "worker.claim.after", "call.after", "worker.finish.before", "worker.finish.after", "worker.batch.before")
 slow = [pytest.mark.slow, pytest.mark.timeout(1800)]

@@ -84,7 +84,7 @@ def test_no_other_site_is_ever_the_target(address: str) -> None:
 
 
 def test_each_role_starts_where_its_work_is(clinic: Clinic) -> None:
-    starts = {"registrar": "/inbox", "admin": "/visits", "pm": "/inbox", "owner": "/inbox"}
+    starts = {"registrar": "/inbox", "admin": "/visits", "pm": "/rollout", "owner": "/insight"}
     assert {login: clinic.person(login).get("/").location for login in starts} == starts
 
 

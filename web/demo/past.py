@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import random
+import threading
 import time
 from zoneinfo import ZoneInfo
 
@@ -23,7 +24,7 @@ from engine.settings import Settings
 from integrations import runtime
 from integrations.simulators import instant
 from web.cli.serve import prepare
-from web.demo import live
+from web.demo import live, showcase, wires
 from web.demo.journey import Journey
 from web.demo.plan import BY, ENOUGH, SEED, plan
 from web.demo.roster import Roster
@@ -41,9 +42,14 @@ def play(factory: sessionmaker[Session], settings: Settings) -> int:
         return 0
     roster = Roster(zone)
     planned = plan(clock.now(), zone, luck)
+    days = sorted({visit.arrival.date() for visit in planned})[-2:]
     luck.shuffle(planned)  # both versions and all days fill up together, so that figures can be compared from the first minute
+    planned.sort(key=lambda visit: visit.arrival.date() not in days)  # but first what money is compared of
     played = 0
     for visit in planned:
+        if days and visit.arrival.date() not in days:
+            showcase.reconcile(factory, days)
+            days = []
         if visit.number in there:
             continue
         began = time.monotonic()
@@ -66,5 +72,10 @@ def main() -> None:
     logging.basicConfig(level=settings.log_level, format="%(asctime)s %(name)s %(message)s")
     engine = open_engine(settings)
     prepare(settings, engine)
-    log.info("%d visits of today wait", live.begin(sessions(engine), settings))
-    log.info("%d past visits played", play(sessions(engine), settings))
+    factory = sessions(engine)
+    walkers = threading.Thread(target=wires.walk, args=(factory, settings))
+    if waiting := live.begin(factory, settings):
+        showcase.show(factory, settings)
+        walkers.start()
+    log.info("%d visits of today wait", waiting)
+    log.info("%d past visits played", play(factory, settings))

@@ -13,6 +13,7 @@ from engine.rollout import demo as rollout
 from engine.settings import Settings
 from integrations import demo as connections
 from web.accounts import demo as accounts
+from web.demo import showcase
 
 PROCESSES = Path(__file__).resolve().parents[2] / "processes"
 
@@ -23,6 +24,7 @@ def prepare(session: Session, settings: Settings) -> list[str]:
     connections.connect(session, settings)
     created = deploy_processes(session, PROCESSES, by="demo")
     rollout.seed(session, ZoneInfo(settings.clinic_zone))
+    showcase.hold_money(session)
     return created
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Select, func, or_, select
 
 from engine.execution.tables import Incident, Instance, Job, Task
 from engine.models.tables import Definition
+from integrations.payments.cases import PROCESS as DIFFERENCE
 from web import patients
 from web.access import may
 from web.db import db
@@ -65,6 +66,7 @@ def counts(where: frozenset[str] | None) -> dict[str, int]:
 
 
 def _within(query: Select[Any], where: frozenset[str] | None) -> Select[Any]:
+    query = query.where(Instance.process_id != DIFFERENCE)  # about a patient's money, but nobody's visit
     return query if where is None else query.where(or_(Instance.department.in_(where), Instance.department.is_(None)))
 
 

@@ -55,7 +55,7 @@ function reports(problems) {
 function fit(modeler) {
   const canvas = modeler.get('canvas');
   canvas.zoom('fit-viewport', 'auto');
-  const palette = 100;
+  const palette = 130;
   const { inner, outer } = canvas.viewbox();
   const scale = Math.min(1.1, (outer.width - palette - 30) / inner.width, (outer.height - 40) / inner.height);
   const [width, height] = [outer.width / scale, outer.height / scale];
