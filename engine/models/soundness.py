@@ -71,7 +71,8 @@ class _Game:
         for element in self.elements.values():
             if element.type == "boundaryEvent" and element.attached_to and element.outgoing:
                 self.borders.setdefault(element.attached_to, []).append(element)
-        self.upstream = {e: self._upstream(e) for e in self.elements if self._joins_some(self.elements[e])}
+        joins = [e for e in self.elements.values() if self._joins_some(e)]
+        self.upstream = {f: self._upstream(f, e.id) for e in joins for f in e.incoming if f in self.flows}
         self.rank = self._steps(forward=deep)
         self.result = Explored()
 
@@ -79,10 +80,10 @@ class _Game:
     def _joins_some(element: Element) -> bool:
         return element.type == "inclusiveGateway" and len(element.incoming) > 1
 
-    def _upstream(self, key: str) -> set[str]:
-        """The flows from which a token can come to this join without passing through it."""
+    def _upstream(self, flow_id: str, join: str) -> set[str]:
+        """The flows from which a token can come along this flow into its join without passing through the join before."""
         found: set[str] = set()
-        todo = [f for f in self.elements[key].incoming if f in self.flows]
+        todo = [flow_id]
         while todo:
             flow = todo.pop()
             if flow in found:
@@ -90,7 +91,7 @@ class _Game:
             found.add(flow)
             source = self.elements[self.flows[flow].source]
             before = [source, *([self.elements[source.attached_to]] if source.attached_to in self.elements else [])]
-            todo += [f for e in before if e.id != key for f in e.incoming if f in self.flows]
+            todo += [f for e in before if e.id != join for f in e.incoming if f in self.flows]
         return found
 
     def play(self) -> Explored:
@@ -180,12 +181,17 @@ class _Game:
             if len(held) == len(wanted):
                 yield from self._leave(element, _without(marking, wanted), event=event)
         elif self._joins_some(element):
-            coming = self.upstream[element.id] - set(element.incoming)
-            if not any(f in coming for f in marking):
+            if not self._still_comes(element, held, marking):
                 yield from self._leave(element, _without(marking, held), event=event)
         else:
             for flow in held:
                 yield from self._leave(element, _without(marking, [flow]), event=event)
+
+    def _still_comes(self, join: Element, held: list[str], marking: dict[str, int]) -> bool:
+        """BPMN 2.0.2, 13.4.3: a token is waited for that can reach an empty flow into the join, and none that has one already."""
+        empty = [f for f in join.incoming if f in self.flows and f not in held]
+        elsewhere = [f for f in marking if f not in join.incoming]
+        return any(any(f in self.upstream[to] for to in empty) and not any(f in self.upstream[to] for to in held) for f in elsewhere)
 
     def _leave(self, element: Element, marking: dict[str, int], *, event: bool) -> Iterator[Position]:
         """The positions after the element is done, for each way of leaving it."""
