@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.errors import BpmnError, CarelaneError, ConnectorFailed
-from integrations.connections import book, probes
+from integrations.connections import book, certificates, probes
 from integrations.connections.book import Link
 from integrations.payments import probes as payment_probes
 
@@ -56,7 +56,8 @@ def note(session: Session, name: str, tested: Tested) -> None:
     """Writes how a test went to the connection's row."""
     row = book.get(session, name)
     if tested.good:
-        row.last_good, row.expires = clock.now(), tested.expires
+        row.last_good = clock.now()
+        row.expires = tested.expires or (row.expires if certificates.secured(row.address) else None)
     else:
         row.last_bad, row.last_error = clock.now(), tested.message[:500]
     session.flush()

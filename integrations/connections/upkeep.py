@@ -16,33 +16,44 @@ from sqlalchemy.orm import Session
 from engine import clock
 from engine.errors import CarelaneError
 from integrations import runtime
-from integrations.connections import book, history
+from integrations.connections import book, certificates, history
 from integrations.messages import again, figures
 from integrations.messages.tables import MessageLog, WorkItem
 from integrations.notices import board
 
 SECONDS = 2.0
-ALARMS_EVERY, PURGE_EVERY = timedelta(minutes=1), timedelta(hours=1)
+ALARMS_EVERY, PURGE_EVERY, CERTIFICATES_EVERY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BATCH = 500
 
 logger = structlog.get_logger(__name__)
 
 
 def forever(stop: threading.Event) -> None:
-    """Sends replays that wait, raises alarms and deletes what is too old, until `stop` is set."""
+    """Sends replays that wait, raises alarms, deletes what is too old and looks at certificates, until `stop` is set."""
     told = purged = clock.now() - PURGE_EVERY
+    looked = clock.now() - CERTIFICATES_EVERY
     while not stop.wait(SECONDS):
         now = clock.now()
         try:
             again.send_queued()
             if now - told >= ALARMS_EVERY:
                 told = now
+                settle()
                 tell()
             if now - purged >= PURGE_EVERY:
                 purged = now
                 purge_all()
+            if now - looked >= CERTIFICATES_EVERY:
+                looked = now
+                certificates.look()
         except (SQLAlchemyError, CarelaneError) as error:
             logger.warning("upkeep_failed", error=type(error).__name__)
+
+
+def settle() -> int:
+    """Settles sendings that a crash cut short, as of unknown outcome: a person looks at them among the dead letters."""
+    with runtime.transaction() as session:
+        return again.settle(session)
 
 
 def tell() -> None:

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
@@ -29,6 +30,8 @@ from integrations.messages.tables import MessageAction, MessageLog
 
 SHORTEST_REASON = 3
 MOST_AT_ONCE = 500
+LONGEST = timedelta(minutes=10)  # a sending takes; its connection's timeout is 300 s at most
+CUT_SHORT = "The sending was cut short, and nobody knows whether it arrived. Look in the other system, then replay it or leave it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +147,23 @@ def send_queued(limit: int = 50) -> int:
     return sum(_send(message_id) for message_id in ids)
 
 
+def settle(session: Session) -> int:
+    """Calls what has been `sending` for too long, with nobody at it any more, of unknown outcome; returns how many there were.
+
+    A replay has no job; a call's job that is neither waiting nor running will not come back to it. An answer that comes after all
+    overwrites it.
+    """
+    busy = select(Job.key).where(Job.kind == "call", Job.state.in_(("ready", "running")))
+    lost = select(MessageLog).where(
+        MessageLog.direction == "out", MessageLog.state == "sending", MessageLog.at <= clock.now() - LONGEST,
+        MessageLog.ended.is_(None) | (MessageLog.ended <= clock.now() - LONGEST), MessageLog.call_key.is_(None) | MessageLog.call_key.not_in(busy),
+    )  # fmt: skip
+    rows = list(session.scalars(lost.limit(MOST_AT_ONCE)))
+    for row in rows:
+        row.state, row.error, row.ended = "unknown", CUT_SHORT, clock.now()
+    return len(rows)
+
+
 def _send(message_id: str) -> bool:
     with runtime.transaction() as session:
         row = session.get_one(MessageLog, message_id)
@@ -152,7 +172,7 @@ def _send(message_id: str) -> bool:
         connection, payload = row.connection, str(row.sent)
         if not book.accepts(session, connection):
             return False
-        row.state, row.attempts = "sending", row.attempts + 1
+        row.state, row.attempts, row.ended = "sending", row.attempts + 1, clock.now()  # when it began, until it has ended
     started = time.monotonic()
     try:
         link = book.link(connection)

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.execution.tables import Job
+from engine.execution.values import decode
 from integrations.connections import book
+from integrations.connections.lanes import Known
 from integrations.connections.tables import Connection
-from integrations.connector import declared
 from integrations.messages.tables import MessageLog
 
 BAD = ("failed", "unknown", "unmatched")
@@ -93,7 +94,7 @@ def still_failing(session: Session, minutes: int = 10) -> list[str]:
 def queues(session: Session, now: datetime) -> dict[str, tuple[int, float]]:
     """What waits for each connection and the age in seconds of the oldest: calls, replays, and what came in and is not placed.
 
-    A call belongs to the connection that it was last sent over or that holds it; before that, to its task's or connector's own.
+    A call belongs to the connection that it was last sent over or that holds it; before that, to the one that it will go to.
     """
     found: dict[str, tuple[int, float]] = {}
 
@@ -102,15 +103,15 @@ def queues(session: Session, now: datetime) -> dict[str, tuple[int, float]]:
         found[name] = (known + count, max(age, (now - since).total_seconds()))
 
     calls = (
-        select(Job.type, Job.headers, Job.error, Job.created, func.max(MessageLog.connection))
+        select(Job.type, Job.input, Job.headers, Job.error, Job.created, func.max(MessageLog.connection))
         .outerjoin(MessageLog, MessageLog.call_key == Job.key)
         .where(Job.kind == "call", Job.state.in_(("ready", "running")))
         .group_by(Job.id, Job.type, Job.error, Job.created)
     )
     stopped = {book.STOPPED.format(name=row.name): row.name for row in book.listed(session)}
-    for type_, headers, error, created, used in session.execute(calls):
-        own = declared()[type_].connection if type_ in declared() else ""
-        if name := stopped.get(error or "") or used or (headers or {}).get("connection") or own:
+    going = Known()
+    for type_, given, headers, error, created, used in session.execute(calls).all():
+        if name := stopped.get(error or "") or used or going.of(type_ or "", decode(given) or {}, headers or {}):
             add(name, 1, created)
     kept = select(MessageLog.connection, func.count(), func.min(MessageLog.at)).where(MessageLog.state.in_(("stored", "queued")))
     for name, count, since in session.execute(kept.group_by(MessageLog.connection)):

@@ -121,9 +121,10 @@ def _dead() -> Any:
     """Out: its job is failed, or it is a replay that was. In: it is on the work list because nothing could read or hand it on."""
     failed_job = select(Job.key).where(Job.kind == "call", Job.state == "failed")
     lost = select(WorkItem.message_id).where(WorkItem.state == "open", WorkItem.reason.in_(("unreadable", "failed")))
-    replay = MessageLog.origin_id.is_not(None) & MessageLog.call_key.is_(None) & MessageLog.state.in_(("failed", "refused"))
+    replay = MessageLog.origin_id.is_not(None) & MessageLog.call_key.is_(None) & MessageLog.state.in_(("failed", "refused", "unknown"))
+    cut_short = MessageLog.state == "unknown"
     out = (MessageLog.direction == "out") & (
-        MessageLog.call_key.in_(failed_job) & MessageLog.state.in_(("failed", "refused", "unknown")) | replay
+        MessageLog.call_key.in_(failed_job) & MessageLog.state.in_(("failed", "refused", "unknown")) | replay | cut_short
     )
     return or_(out, MessageLog.id.in_(lost))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,13 +16,16 @@ from integrations.dictionary import book as dictionary
 from integrations.hl7 import read
 from integrations.mappings import book as mappings
 from integrations.messages import log
-from integrations.messages.tables import MessageLog
+from integrations.messages.tables import MessageLog, WorkItem
 from integrations.patients import blind
 from integrations.quality import rules as rulebook
 from integrations.quality.check import Finding, Known, findings
 from integrations.quality.rules import Rule
 from integrations.quality.tables import QualityFinding, QualityInspection, QualityValue
 
+_LOST = {  # a message that became no record, by why it is on the work list: what the scorecard counts it as
+    "unreadable": "unreadable", "truncated": "unreadable", "too_large": "unreadable", "no_mapping": "unmapped", "mapping": "unmapped",
+}  # fmt: skip
 MOST_FINDINGS = 200  # kept of one message; the count is of all
 
 
@@ -43,20 +46,30 @@ def inspect(
     about: str = "",
     reference: str = "",
     at: datetime | None = None,
+    lost: Iterable[tuple[str, str]] = (),
 ) -> list[Finding]:
-    """Holds records of a source against the rules and keeps the findings, linked to the message. A message is looked at once."""
+    """Holds records of a source against the rules and keeps the findings, linked to the message. A message is looked at once.
+
+    `lost`: why the message became no record (unreadable, unmapped), with the place; it counts as one record that failed.
+    """
     if message_id and session.scalar(select(QualityInspection.id).where(QualityInspection.message_id == message_id)):
         return []
     at = at or clock.now()
     background, demands = known(session, settings, source, at), rulebook.rules(session)
     by_record = [findings(record, demands, background, source=source, about=about) for record in records]
     failed = sum(any(one.rule.severity == "error" for one in found) for found in by_record)
-    day = background.today.isoformat()
+    day, lost = background.today.isoformat(), list(lost)
     row = QualityInspection(
-        source=source, message_id=message_id, reference=reference, day=day, records=len(records), failed=failed, at=at
+        source=source, message_id=message_id, reference=reference, day=day, records=len(records) + bool(lost), failed=failed + bool(lost), at=at
     )  # fmt: skip
     session.add(row)
     session.flush()
+    session.add_all(
+        QualityFinding(
+            inspection_id=row.id, rule_id=kind, source=source, day=day, kind=kind, field="", place=place[:200], detail="", severity="error"
+        )
+        for kind, place in lost[:MOST_FINDINGS]
+    )
     found = [one for of_record in by_record for one in of_record]
     session.add_all(
         QualityFinding(
@@ -75,9 +88,10 @@ def sweep(session: Session, settings: Settings, limit: int = 200) -> int:
     waiting = select(MessageLog).where(MessageLog.direction == "in", MessageLog.state != "stored", ~looked)
     rows = list(session.scalars(waiting.order_by(MessageLog.at, MessageLog.id).limit(limit)))
     for row in rows:
+        lost = _lost(session, row)
         inspect(
-            session, settings, row.connection, _records(session, settings, row), message_id=row.id, about=row.kind,
-            reference=row.reference or "", at=row.at,
+            session, settings, row.connection, [] if lost else _records(session, settings, row), message_id=row.id, about=row.kind,
+            reference=row.reference or "", at=row.at, lost=lost,
         )  # fmt: skip
     return len(rows)
 
@@ -85,6 +99,14 @@ def sweep(session: Session, settings: Settings, limit: int = 200) -> int:
 def forget(session: Session, before: datetime) -> None:
     """Deletes the values that were only kept to notice a duplicate."""
     session.execute(delete(QualityValue).where(QualityValue.at < before))
+
+
+def _lost(session: Session, row: MessageLog) -> list[tuple[str, str]]:
+    """Why a message became no record, with the place in it; the value there is the patient's and stays with the message."""
+    if row.state != "unmatched":
+        return []
+    items = session.scalars(select(WorkItem).where(WorkItem.message_id == row.id, WorkItem.reason.in_(_LOST)).order_by(WorkItem.id))
+    return [(_LOST[item.reason], item.detail.split(": ")[1] if item.reason == "mapping" and ": " in item.detail else "") for item in items]
 
 
 def _records(session: Session, settings: Settings, row: MessageLog) -> list[Mapping[str, Any]]:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
+from cryptography import x509
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -18,12 +23,14 @@ from engine import clock
 from engine.errors import BpmnError, ConnectorFailed, Refused
 from engine.execution import jobs
 from engine.execution.tables import Instance, Job, Message
+from engine.execution.values import encode
 from integrations import redact, runtime
-from integrations.connections import book, history, listening, upkeep
+from integrations.connections import book, certificates, history, listening, upkeep
 from integrations.hl7 import mllp, read
 from integrations.messages import again, figures, placing, search, worklist
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
+from tests.far_ends.tls import Tls
 from tests.integrations.conftest import PATIENT, World
 from tests.integrations.test_mllp import result, send
 from web import logs
@@ -241,6 +248,74 @@ def test_alarms_reach_the_engineers_strip_once(world: World, session: Session) -
     (alert,) = session.scalars(select(Alert)).all()
     assert alert.role == "integration_engineer"
     assert "lis" in alert.text
+
+
+def test_a_certificate_is_looked_at_by_itself_and_alarms_before_it_ends(world: World, session: Session, tmp_path: Path) -> None:
+    tls = Tls(tmp_path)
+    peer = socket.create_server(("127.0.0.1", 0))
+    secured = tls.server().wrap_socket(peer, server_side=True)
+
+    def greet() -> None:
+        with contextlib.suppress(OSError):
+            secured.accept()[0].close()
+
+    threading.Thread(target=greet, daemon=True).start()
+    with runtime.transaction() as writing:
+        book.put(writing, "secured", "mllp", address={"host": "127.0.0.1", "port": secured.getsockname()[1], "tls": True})
+        address = {
+            "host": "127.0.0.1",
+            "port": 1,
+            "tls": True,
+            "certificate_file": str(tls.server_files[0]),
+            "key_file": str(tls.server_files[1]),
+        }
+        book.put(writing, "ours", "mllp_listener", address=address, direction="in")
+        book.put(writing, "away", "http", address={"url": "https://127.0.0.1:9"})
+        book.get(writing, "away").expires = clock.now() + timedelta(days=3)
+    assert certificates.look() == 2
+    ends = {row.name: row.expires for row in book.listed(session) if row.expires}
+    assert ends["secured"] == ends["ours"] == x509.load_pem_x509_certificate(tls.server_files[0].read_bytes()).not_valid_after_utc
+    with clock.at(ends["ours"] - timedelta(days=10)):
+        warned = {alarm.connection for alarm in figures.alarms(session) if alarm.kind == "certificate"}
+    assert warned >= {"secured", "ours", "away"}, "one that cannot be reached keeps what was known of it"
+    secured.close()
+
+
+def test_a_replay_that_a_crash_cut_short_ends_among_the_dead_letters(world: World, session: Session) -> None:
+    order(world)
+    with runtime.transaction() as writing:
+        made = again.replay(writing, one(writing, direction="out").id, by="engineer", why="they lost it").made_id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("integrations.messages.again.mllp.send", lambda *_a, **_k: sys.exit(1))
+        with pytest.raises(SystemExit):
+            again.send_queued()
+    row = session.get_one(MessageLog, made)
+    assert (row.state, upkeep.settle()) == ("sending", 0), "it may still be under way"
+    with clock.at(clock.now() + timedelta(minutes=11)):
+        assert upkeep.settle() == 1
+    row = one(session, id=made)
+    assert (row.state, row.error, [m.id for m in search.find(session, state=search.DEAD)]) == ("unknown", again.CUT_SHORT, [made])
+    with runtime.transaction() as writing:
+        again.replay(writing, made or "", by="engineer", why="the laboratory has nothing")
+    again.send_queued()
+    assert session.scalars(select(MessageLog).where(MessageLog.origin_id == made)).one().state == "answered"
+
+
+def test_a_call_waits_for_the_connection_that_it_will_go_to_even_if_nothing_was_ever_sent(world: World, session: Session) -> None:
+    with runtime.transaction() as writing:
+        writing.add(Instance(id="i9", process_id="p", definition_id="d", root_definition_id="d", state="running", started=clock.now()))
+        writing.flush()
+        for key, type_, given in (
+            ("k1", "payment.order", {"channel": "alipay"}),
+            ("k2", "fhir.referral", {"hospital": "partner"}),
+            ("k3", "hl7.siu", {}),
+        ):
+            writing.add(
+                Job(kind="call", state="ready", instance_id="i9", token="t", element_id="E", process_id="p", type=type_, key=key,
+                    input=encode(given), due=clock.now(), created=clock.now())
+            )  # fmt: skip
+    waiting = {figure.name: figure.waiting for figure in figures.figures(session)}
+    assert {name: count for name, count in waiting.items() if count} == {"alipay": 1, "partner": 1, "his": 1}
 
 
 def test_an_open_circuit_is_seen_by_every_process(world: World, session: Session) -> None:

@@ -42,7 +42,7 @@ def quality() -> ResponseReturnValue:
     rows = scorecard.days(db.session(), last, DAYS)
     names = sorted({row.source for row in rows})
     cards = [_card(name, [row for row in rows if row.source == name], last) for name in names]
-    return render_template("governance/quality.html", cards=cards, last=last, KINDS=words.KINDS, DAYS=DAYS)
+    return render_template("governance/quality.html", cards=cards, last=last, KINDS=words.FOUND, DAYS=DAYS)
 
 
 @bp.get("/quality/findings")
@@ -54,7 +54,7 @@ def findings() -> ResponseReturnValue:
     rows = scorecard.found(db.session(), source, day, kind)
     demands = {one.id: one for one in rules.rules(db.session())}
     return render_template(
-        "governance/findings.html", rows=rows, source=source, day=day, kind=kind, demands=demands, KINDS=words.KINDS,
+        "governance/findings.html", rows=rows, source=source, day=day, kind=kind, demands=demands, KINDS=words.FOUND,
         SEVERITIES=words.SEVERITIES, said=_said,
     )  # fmt: skip
 

@@ -31,6 +31,7 @@ KINDS: Mapping[str, Any] = {
     "identity": lazy_gettext("ID card against birth date or sex"), "order": lazy_gettext("wrong order in time"),
     "condition": lazy_gettext("inconsistent"),
 }  # fmt: skip
+FOUND: Mapping[str, Any] = {**KINDS, "unreadable": lazy_gettext("cannot be read"), "unmapped": lazy_gettext("mapping failed")}
 SEVERITIES: Mapping[str, Any] = {"error": lazy_gettext("error"), "warning": lazy_gettext("warning")}
 FORMATS: Mapping[str, str] = {"json": "JSON", "hl7": "HL7 v2", "fhir": "FHIR R4", "csv": "CSV", "xml": "XML"}
 GRADES: Mapping[str, Any] = {
