@@ -6,6 +6,7 @@ from integrations.connections.tables import Connection, ConnectionChange
 from integrations.dicom.tables import WorklistEntry
 from integrations.dictionary.tables import DictionaryField, DictionaryRevision
 from integrations.fhir.tables import FhirResource, FhirToken
+from integrations.files.tables import InboundFile, InboundFilePart
 from integrations.mappings.tables import MappingHead, MappingVersion
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
@@ -29,6 +30,8 @@ __all__ = [
     "DictionaryRevision",
     "FhirResource",
     "FhirToken",
+    "InboundFile",
+    "InboundFilePart",
     "MappingHead",
     "MappingVersion",
     "MessageAction",

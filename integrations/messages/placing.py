@@ -16,9 +16,9 @@ from engine.execution.tables import Instance, Subscription
 from integrations import runtime
 from integrations.connections import book
 from integrations.fhir import referral
-from integrations.files import placing as files
 from integrations.fhir.server import news, store
 from integrations.fhir.server.caller import Caller
+from integrations.files import placing as files
 from integrations.hl7 import inbound, read
 from integrations.messages import webhook, worklist
 from integrations.messages.tables import MessageLog, WorkItem
@@ -53,6 +53,8 @@ def again(session: Session, row: MessageLog) -> str:
     """
     if row.purged is not None:
         raise Refused("Its content was deleted after the connection's retention; ask the sender to send it again.")
+    if row.kind == ROW:
+        return _row_again(session, row)
     if not repeatable(session, row):
         raise Refused("This message cannot be handed on again from here; ask the sender, or have the provider asked for the outcome.")
     for item in session.scalars(select(WorkItem).filter_by(message_id=row.id, state="open")):

@@ -178,6 +178,35 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_fhir_token_resource_id"), ["resource_id"], unique=False)
 
     op.create_table(
+        "inbound_file",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("connection", sa.String(length=60), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("message_id", sa.String(length=20), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("failed", sa.Boolean(), nullable=False),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("placed", sa.Integer(), nullable=False),
+        sa.Column("listed", sa.Integer(), nullable=False),
+        sa.Column("repeated", sa.Integer(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("ended", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["message_id"],
+            ["message_log.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("connection", "digest"),
+    )
+    with op.batch_alter_table("inbound_file", schema=None) as batch_op:
+        batch_op.create_index("inbound_file_open", ["connection", "state"], unique=False)
+        batch_op.create_index(batch_op.f("ix_inbound_file_message_id"), ["message_id"], unique=False)
+
+    op.create_table(
         "mapping_version",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("mapping_key", sa.String(length=60), nullable=False),
@@ -288,6 +317,19 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("day_id", "side"),
+    )
+    op.create_table(
+        "inbound_file_part",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("file_id", sa.String(length=20), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["file_id"],
+            ["inbound_file.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("file_id", "number"),
     )
     op.create_table(
         "migration_batch",
@@ -504,6 +546,7 @@ def downgrade() -> None:
 
     op.drop_table("patient_review")
     op.drop_table("migration_batch")
+    op.drop_table("inbound_file_part")
     op.drop_table("reconciliation_file")
     with op.batch_alter_table("reconciliation_difference", schema=None) as batch_op:
         batch_op.drop_index("reconciliation_difference_state")
@@ -521,6 +564,11 @@ def downgrade() -> None:
 
     op.drop_table("message_action")
     op.drop_table("mapping_version")
+    with op.batch_alter_table("inbound_file", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_inbound_file_message_id"))
+        batch_op.drop_index("inbound_file_open")
+
+    op.drop_table("inbound_file")
     with op.batch_alter_table("fhir_token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fhir_token_resource_id"))
         batch_op.drop_index("fhir_token_search")

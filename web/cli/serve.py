@@ -20,6 +20,7 @@ from engine.execution.worker import Worker
 from engine.settings import Settings
 from integrations.connections import listening, upkeep
 from integrations.dicom import listener as dicom
+from integrations.files import upkeep as files
 from integrations.payments import upkeep as money
 from integrations.quality import upkeep as quality
 from web import logs
@@ -99,6 +100,7 @@ def run_worker(settings: Settings) -> None:
     mllp.start()
     Thread(target=upkeep.forever, args=(stop,), name="upkeep", daemon=True).start()
     Thread(target=money.forever, args=(stop,), name="money", daemon=True).start()
+    Thread(target=files.forever, args=(stop,), name="files", daemon=True).start()
     Thread(target=quality.forever, args=(stop,), name="quality", daemon=True).start()
     Thread(target=dicom.Listener(sessions(engine), settings).run, args=(stop,), name="dicom", daemon=True).start()
     Worker(sessions(engine), settings).run_forever(stop)
