@@ -21,9 +21,8 @@ from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.errors import BpmnError, ConnectorFailed, Refused
-from engine.execution import jobs
-from engine.execution.tables import Instance, Job, Message
-from engine.execution.values import encode
+from engine.execution import check, instances, jobs
+from engine.execution.tables import Job, Message
 from integrations import redact, runtime
 from integrations.connections import book, certificates, history, listening, upkeep
 from integrations.hl7 import mllp, read
@@ -139,16 +138,6 @@ def test_a_call_with_corrected_input_is_another_message_that_names_the_first(wor
 
 
 # ── stopped ──────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def waiting_call(session: Session, error: str = "") -> Job:
-    """A call that is due, of an instance that exists only as far as a job needs it."""
-    instance = Instance(id="i1", process_id="p", definition_id="d", root_definition_id="d", state="running", started=clock.now())
-    job = Job(kind="call", state="running", owner="w", instance_id="i1", token="t1", element_id="Task_1", process_id="p", type="hl7.oml_o21",
-              key="i1:t1:1", due=clock.now(), created=clock.now(), attempts=1, attempts_left=2, error=error)  # fmt: skip
-    session.add_all([instance, job])
-    session.flush()
-    return job
 
 
 def test_calls_of_a_stopped_connection_wait_and_keep_their_tries(world: World, session: Session) -> None:
@@ -298,24 +287,36 @@ def test_a_replay_that_a_crash_cut_short_ends_among_the_dead_letters(world: Worl
     with runtime.transaction() as writing:
         again.replay(writing, made or "", by="engineer", why="the laboratory has nothing")
     again.send_queued()
-    assert session.scalars(select(MessageLog).where(MessageLog.origin_id == made)).one().state == "answered"
+    assert one(session, origin_id=made).state == "answered"
 
 
-def test_a_call_waits_for_the_connection_that_it_will_go_to_even_if_nothing_was_ever_sent(world: World, session: Session) -> None:
+def calling(type_: str, given: str) -> bytes:
+    """A process that makes one call."""
+    return (
+        '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" '
+        'targetNamespace="t"><bpmn:process id="calling" isExecutable="true"><bpmn:startEvent id="Start"/><bpmn:serviceTask id="Call">'
+        f'<bpmn:extensionElements><zeebe:taskDefinition type="{type_}"/><zeebe:ioMapping>{given}</zeebe:ioMapping></bpmn:extensionElements>'
+        '</bpmn:serviceTask><bpmn:endEvent id="End"/><bpmn:sequenceFlow id="F1" sourceRef="Start" targetRef="Call"/>'
+        '<bpmn:sequenceFlow id="F2" sourceRef="Call" targetRef="End"/></bpmn:process></bpmn:definitions>'
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("type_", "given", "wanted"),
+    [
+        ("payment.order", "<zeebe:input source='alipay' target='channel'/>", "alipay"),
+        ("fhir.referral", "<zeebe:input source='partner' target='hospital'/>", "partner"),
+        ("hl7.siu", "<zeebe:input source='x' target='department'/>", "his"),
+    ],
+)
+def test_a_call_waits_for_the_connection_that_it_will_go_to_although_nothing_was_ever_sent(
+    world: World, session: Session, type_: str, given: str, wanted: str
+) -> None:
     with runtime.transaction() as writing:
-        writing.add(Instance(id="i9", process_id="p", definition_id="d", root_definition_id="d", state="running", started=clock.now()))
-        writing.flush()
-        for key, type_, given in (
-            ("k1", "payment.order", {"channel": "alipay"}),
-            ("k2", "fhir.referral", {"hospital": "partner"}),
-            ("k3", "hl7.siu", {}),
-        ):
-            writing.add(
-                Job(kind="call", state="ready", instance_id="i9", token="t", element_id="E", process_id="p", type=type_, key=key,
-                    input=encode(given), due=clock.now(), created=clock.now())
-            )  # fmt: skip
+        check.deploy(writing, {"calling.bpmn": calling(type_, given)}, by="test")
+        instances.start(writing, "calling")
     waiting = {figure.name: figure.waiting for figure in figures.figures(session)}
-    assert {name: count for name, count in waiting.items() if count} == {"alipay": 1, "partner": 1, "his": 1}
+    assert {name: count for name, count in waiting.items() if count} == {wanted: 1}
 
 
 def test_an_open_circuit_is_seen_by_every_process(world: World, session: Session) -> None:
