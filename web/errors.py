@@ -11,6 +11,8 @@ from flask_babel import gettext, lazy_gettext
 from werkzeug.exceptions import HTTPException
 
 from engine import errors
+from web.i18n import language
+from web.problems import told
 
 log = structlog.get_logger("carelane.web")
 
@@ -58,12 +60,15 @@ def status_of(error: errors.CarelaneError) -> int:
 
 def _ours(error: errors.CarelaneError) -> ResponseReturnValue:
     extra: dict[str, Any] = {}
-    if isinstance(error, errors.InvalidModel):
-        extra["problems"] = [problem.as_dict() for problem in error.problems]
+    message = error.message
+    if isinstance(error, errors.InvalidModel) and error.problems:
+        found = told(error.problems, "en" if request.path.startswith("/api/") else language())
+        extra["problems"] = [problem.as_dict() for problem in found]
+        message = errors.InvalidModel(found).message
     if isinstance(error, errors.InvalidForm):
         extra["errors"] = error.errors
     default = error.message == (type(error).__doc__ or "").strip().splitlines()[0]
-    return _answer(status_of(error), "" if default else error.message, type(error).__name__, extra)
+    return _answer(status_of(error), "" if default else message, type(error).__name__, extra)
 
 
 def _http(error: HTTPException) -> ResponseReturnValue:
@@ -95,5 +100,12 @@ def _answer(status: int, detail: str, kind: str, extra: dict[str, Any]) -> Respo
         response.content_type = "application/problem+json"
         return response, status
     # An engine's message is English; a catalogue entry translates those that staff can meet.
-    page = render_template("error.html", status=status, title=title, advice=advice, detail=gettext(detail) if detail else "", extra=extra)
+    page = render_template(
+        "error.html",
+        status=status,
+        title=title,
+        advice=advice,
+        detail=gettext(detail) if detail and not extra.get("problems") else "",
+        extra=extra,
+    )
     return page, status

@@ -47,6 +47,13 @@ def test_check_lists_every_problem_and_says_no(folder: Path) -> None:
     assert (problem["file"], problem["element"], problem["rule"]) == ("bad.bpmn", "x", "not-supported")
 
 
+def test_check_speaks_chinese_when_asked(folder: Path) -> None:
+    result = run("check", folder / "bad.bpmn", "--lang", "zh")
+    assert "不支持" in result.stdout
+    assert result.stdout.endswith("不能部署。\n")
+    assert "not run" in run("check", folder / "bad.bpmn").stdout
+
+
 def test_check_says_yes(folder: Path) -> None:
     result = run("check", folder / "good.bpmn", "--json")
     assert (result.exit_code, json.loads(result.stdout)) == (0, {"deployable": True, "problems": []})

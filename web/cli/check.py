@@ -12,25 +12,29 @@ from engine.errors import Problem
 from engine.execution import check as checking
 from engine.models import files as kinds
 from web.cli.output import as_json, print_json
+from web.problems import told
+
+VERDICTS = {"en": ("Cannot be deployed.", "Can be deployed."), "zh": ("不能部署。", "可以部署。")}
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--lang", type=click.Choice(["en", "zh"]), default="en", show_default=True, help="Language of the problems.")
 @as_json
-def check(files: tuple[Path, ...], json_: bool) -> None:
+def check(files: tuple[Path, ...], lang: str, json_: bool) -> None:
     """Lint diagrams, decisions and forms, or folders of them; given together, they resolve each other.
 
     Exit 0: they can be deployed. Exit 1: they cannot, and every reason is listed.
     """
     given = kinds.gather(files)
     beside = {name: content for file in files if file.is_file() for name, content in kinds.imports(file).items() if name not in given}
-    problems = checking.check(given, context=beside)
+    problems = told(checking.check(given, context=beside), lang)
     deployable = not any(p.severity == "error" for p in problems)
     if json_:
         print_json({"deployable": deployable, "problems": [row(p) for p in problems]})
     else:
         print_problems(problems)
-        click.echo("Can be deployed." if deployable else "Cannot be deployed.")
+        click.echo(VERDICTS[lang][deployable])
     raise SystemExit(0 if deployable else 1)
 
 

@@ -20,6 +20,7 @@ from integrations import templates as connector_templates
 from web.access import allowed, signed_in
 from web.db import db
 from web.i18n import language
+from web.problems import told
 from web.shell import person_name
 from web.studio import blank, shelf
 from web.studio.changes import changes
@@ -76,8 +77,11 @@ def new() -> ResponseReturnValue:
 @bp.get("/studio/new.bpmn")
 @allowed("studio.deploy")
 def blank_file() -> ResponseReturnValue:
-    """An empty diagram: one start event."""
-    return Response(blank.DIAGRAM, mimetype="application/xml")
+    """An empty diagram, a start and an end, in the reader's words."""
+    diagram = blank.DIAGRAM
+    for words in (gettext("New process"), gettext("Begin"), gettext("End")):
+        diagram = diagram.replace('name=""', f'name="{words}"', 1)
+    return Response(diagram, mimetype="application/xml")
 
 
 @bp.get("/studio/<any(process, decision, form):kind>/<key>/<int:version>/file")
@@ -192,7 +196,8 @@ def _must_be_newest(base: Definition | None) -> None:
 
 
 def _problems(name: str, content: bytes) -> list[Any]:
-    return checking.check({name: content}, known=lambda kind, key, tag: deployed.newest(db.session(), kind, key, version_tag=tag) is not None)
+    found = checking.check({name: content}, known=lambda kind, key, tag: deployed.newest(db.session(), kind, key, version_tag=tag) is not None)
+    return told(found, language())
 
 
 def _before(item: shelf.Item, version: int) -> int:
@@ -210,7 +215,7 @@ def _pretty(content: bytes) -> str:
 
 def _drawn(content: bytes) -> Markup:
     """The form rendered as in the inbox, or what is wrong with it."""
-    found = forms.problems(content)
+    found = told(forms.problems(content), language())
     if found:
         return Markup(render_template("studio/_form_problems.html", problems=found))  # noqa: S704 - our own template
     return forms.render(forms.load(content), lang=language(), evaluate=feel.evaluate)

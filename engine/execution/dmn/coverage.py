@@ -131,7 +131,7 @@ def _ordered(tests: list[Tests], allowed: Tests, points: list[Any]) -> Column:
     steps: list[bool] = [True]
     for at, point in enumerate(points):
         last = at + 1 == len(points)
-        atoms += [_shown(point), f"> {_shown(point)}" if last else f"between {_shown(point)} and {_shown(points[at + 1])}"]
+        atoms += [_shown(point), f"> {_shown(point)}" if last else f"({_shown(point)}..{_shown(points[at + 1])})"]
         steps += [True, last or not _neighbours(point, points[at + 1], points)]
     atoms.append("null")
 

@@ -146,8 +146,9 @@ def lane_shared(sheet: Sheet) -> Iterator[Finding]:
     for lane_set in sheet.all("laneSet"):
         seen: dict[str | None, str | None] = {}
         for lane in children(lane_set, "lane"):
+            name = lane.get("name") or lane.get("id")
             for ref in children(lane, "flowNodeRef"):
                 key = bare(text_of(ref))
                 if key in seen:
-                    yield Finding(sheet.by_id.get(key or ""), f"{key} lies in the lanes {seen[key]} and {lane.get('name')}.")
-                seen[key] = lane.get("name")
+                    yield Finding(sheet.by_id.get(key or ""), f"{key} lies in the lanes {seen[key]} and {name}.")
+                seen[key] = name

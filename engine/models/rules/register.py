@@ -157,7 +157,12 @@ class Bundle:
     files: Collection[str] = ()
 
     def knows(self, kind: str, wanted: Wanted) -> bool:
-        """Whether a process, decision or form is among the files or is deployed already, in the version that is wanted."""
+        """Whether a process, decision or form is among the files or is deployed already, in the version that is wanted.
+
+        Whatever is wanted in an unnamed version counts as known: that is another rule's finding.
+        """
+        if wanted.binding == "versionTag" and not wanted.version_tag:
+            return True
         documents = [s.document for s in self.sheets] + self.context
         given = [("process", m.id, m.version_tag) for d in documents for m in d.models]
         given += [(d.kind, d.key, d.version_tag) for d in self.defined]

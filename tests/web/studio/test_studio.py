@@ -101,6 +101,16 @@ def test_checking_tells_the_servers_problems_and_deploys_nothing(owner: Person) 
     assert versions() == 1
 
 
+def test_problems_are_told_in_the_readers_language(clinic: Clinic) -> None:
+    broken = VISIT.replace('targetRef="Task_Consult"', 'targetRef="Nowhere"')
+    reader = clinic.person("owner", "zh")
+    _, checked = send(reader, "/studio/check", broken)
+    _, refused = send(reader, "/studio/deploy", broken, base=base("process", "outpatient_visit").id, comment="改一下")
+    for found in (checked, refused):
+        assert ("顺序流的目标 Nowhere 不存在。", "请连到事件、活动或网关。") in {(p["message"], p["fix"]) for p in found["problems"]}
+    assert "Nowhere does not exist" not in str(refused)
+
+
 def test_checking_a_good_diagram_finds_no_error(owner: Person) -> None:
     _, found = send(owner, "/studio/check", VISIT)
     assert [p for p in found["problems"] if p["severity"] == "error"] == []

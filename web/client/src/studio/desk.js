@@ -181,7 +181,8 @@ export class Desk {
 
   refuse(error) {
     const place = one('dialog-error');
-    place.textContent = [error.message, ...(error.problems || []).map((p) => `${p.element || ''} ${p.message}`)].join(' ');
+    const problems = (error.problems || []).map((p) => `${p.element || ''} ${p.message} ${p.fix}`);
+    place.textContent = problems.length ? problems.join(' ') : error.message;
     place.hidden = false;
   }
 }
