@@ -140,7 +140,13 @@ def person_name(login: str | None) -> str:
         return gettext("System")
     if "people" not in g:
         g.people = {a.login: {"zh": a.name_zh, "en": a.name_en} for a in db.session.scalars(select(Account))}
-    return str(g.people.get(login, {}).get(language()) or login)
+    return str(g.people.get(login, {}).get(language()) or _on_duty(login))
+
+
+def _on_duty(login: str) -> str:
+    """The words for `doctor-2`, as the demonstration's past names whoever was on duty; another login as it is."""
+    role, _, number = login.rpartition("-")
+    return f"{role_name(role)} {number}" if role in ROLES else login
 
 
 def role_name(code: str | None) -> str:

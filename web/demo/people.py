@@ -13,6 +13,7 @@ GIVEN_M = ("伟", "强", "磊", "军", "洋", "勇", "杰", "涛", "明", "建�
 REGION = "110101"  # the digits of a district; the serial numbers below are not given to anybody in these combinations
 WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)  # GB 11643-1999
 CHECKS = "10X98765432"
+ALLERGIES = {"3": "青霉素过敏", "7": "磺胺类过敏"}  # by the last digit of the phone: one in five
 COMPLAINTS = ("发热、咳嗽三天", "上腹痛一天", "头晕、乏力一周", "胸闷半天", "右膝疼痛两周", "咽痛两天", "皮疹三天", "腰痛一个月")
 
 
@@ -33,6 +34,7 @@ class Patient:
         return {
             "identification": "id_card", "name": self.name, "sex": self.sex, "birthDate": self.birth_date.isoformat(),
             "idCard": self.id_card, "phone": self.phone, "chiefComplaint": self.complaint, "visitType": "walk_in",
+            "allergies": ALLERGIES.get(self.phone[-1], ""), "address": f"示范路 {int(self.phone[-3:]) + 1} 号",
         }  # fmt: skip
 
 

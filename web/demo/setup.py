@@ -12,8 +12,8 @@ from engine.models.files import gather
 from engine.rollout import demo as rollout
 from engine.settings import Settings
 from integrations import demo as connections
+from integrations.payments import stored
 from web.accounts import demo as accounts
-from web.demo import showcase
 
 PROCESSES = Path(__file__).resolve().parents[2] / "processes"
 
@@ -24,7 +24,7 @@ def prepare(session: Session, settings: Settings) -> list[str]:
     connections.connect(session, settings)
     created = deploy_processes(session, PROCESSES, by="demo")
     rollout.seed(session, ZoneInfo(settings.clinic_zone))
-    showcase.hold_money(session)
+    _hold_money(session)
     return created
 
 
@@ -33,3 +33,10 @@ def deploy_processes(session: Session, folder: Path, *, by: str) -> list[str]:
     folders = [path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith(("_", "."))]
     done = deploy(session, gather(folders), by=by, comment="as shipped")
     return [f"{d.key} {d.version}" for d in done.created()]
+
+
+def _hold_money(session: Session) -> None:
+    """Lets the worker wait with yesterday's comparison until yesterday was played."""
+    for connection in ("wechat", "alipay"):
+        if stored.find(session, stored.yesterday(), connection) is None:
+            stored.wait(session, stored.yesterday(), connection, "正在回放昨日就诊。 Yesterday's visits are being played.", by="demo")

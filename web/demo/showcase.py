@@ -33,7 +33,7 @@ from web.demo.people import Patient, patients
 from web.demo.plan import Planned
 from web.visits.begin import PROCESS, next_number
 
-BILLS = {"wechat": wechat_bill.bill, "alipay": alipay_end.bill}
+BILLS = {"wechat": wechat_bill.bill, "alipay": alipay_end.bill}  # the connections that web/demo/setup.py holds
 MISSED = "wechat"  # whose newest day the HIS has missed a posting of
 SEXES = {"rows": [{"code": "1", "value": "male"}, {"code": "2", "value": "female"}, {"code": "9", "value": "unknown"}], "otherwise": None}
 FIELDS = {
@@ -114,13 +114,6 @@ class Stopped(Journey):
 
 
 # ── money ────────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def hold_money(session: Session) -> None:
-    """Lets the worker wait with yesterday's comparison until yesterday was played."""
-    for connection in BILLS:
-        if stored.find(session, stored.yesterday(), connection) is None:
-            stored.wait(session, stored.yesterday(), connection, "Yesterday's visits are being played.", by=BY)
 
 
 def reconcile(factory: sessionmaker[Session], days: Iterable[date]) -> None:

@@ -1,4 +1,4 @@
-"""The diagram that a new process begins as."""
+"""The diagram that a new process begins as; the names of process, start and end are left for the reader's language, in this order."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ DIAGRAM = """<?xml version="1.0" encoding="UTF-8"?>
   xmlns:dc="http://www.omg.org/spec/DD/20100524/DC" xmlns:di="http://www.omg.org/spec/DD/20100524/DI" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0"
   xmlns:modeler="http://camunda.org/schema/modeler/1.0" id="Definitions_new" targetNamespace="http://bpmn.io/schema/bpmn"
   modeler:executionPlatform="Camunda Cloud" modeler:executionPlatformVersion="8.6.0">
-  <bpmn:process id="new_process" name="New process" isExecutable="true">
-    <bpmn:startEvent id="Event_Start" name="Begin"><bpmn:outgoing>Flow_1</bpmn:outgoing></bpmn:startEvent>
-    <bpmn:endEvent id="Event_End" name="End"><bpmn:incoming>Flow_1</bpmn:incoming></bpmn:endEvent>
+  <bpmn:process id="new_process" name="" isExecutable="true">
+    <bpmn:startEvent id="Event_Start" name=""><bpmn:outgoing>Flow_1</bpmn:outgoing></bpmn:startEvent>
+    <bpmn:endEvent id="Event_End" name=""><bpmn:incoming>Flow_1</bpmn:incoming></bpmn:endEvent>
     <bpmn:sequenceFlow id="Flow_1" sourceRef="Event_Start" targetRef="Event_End" />
   </bpmn:process>
   <bpmndi:BPMNDiagram id="Diagram_new">
