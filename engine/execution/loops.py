@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine.execution import feel
-from engine.execution.specs.base import Stuck
+from engine.execution.specs.base import Stuck, truth
 from engine.execution.tokens import Token
 from engine.models.elements import Loop
 
@@ -79,8 +79,8 @@ def _goes_on(body: Token, loop: Loop) -> bool:
         return False
     if loop.condition is None:
         return count["n"] > 0
-    value = feel.evaluate(loop.condition.removeprefix("="), {**body.variables(), "loopCounter": count["done"]})
-    return value is True
+    variables = {**body.variables(), "loopCounter": count["done"]}
+    return truth(feel.evaluate(loop.condition, variables), loop.condition, "of the loop", variables)
 
 
 def _items(token: Token, loop: Loop) -> list[Any]:
@@ -116,7 +116,8 @@ def _complete_early(token: Token, body: Token, loop: Loop) -> bool:
         "numberOfInstances": count["n"], "numberOfActiveInstances": count["active"],
         "numberOfCompletedInstances": count["done"], "numberOfTerminatedInstances": 0,
     }  # fmt: skip
-    return feel.evaluate(loop.completion.removeprefix("="), {**token.variables(), **numbers}) is True
+    variables = {**token.variables(), **numbers}
+    return truth(feel.evaluate(loop.completion, variables), loop.completion, "of completion", variables)
 
 
 def _end(body: Token, loop: Loop, but: Token) -> None:

@@ -5,6 +5,7 @@ What cannot be honoured (Java classes, listeners, scripts in other languages) is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -128,6 +129,11 @@ def properties(node: Node) -> dict[str, str]:
     }
 
 
+def _counting(completion: str | None) -> str | None:
+    """A completion condition with Camunda 8's names for the counts, where older dialects have others."""
+    return completion and re.sub(r"\bnrOf((?:Active|Completed)?Instances)\b", r"numberOf\1", completion)
+
+
 def loop(node: Node, ours: Loop | None, note: Note) -> Loop | None:
     """Completes a loop from vendors' attributes and from BPMN's own data references."""
     multi = child(node, "multiInstanceLoopCharacteristics")
@@ -135,7 +141,7 @@ def loop(node: Node, ours: Loop | None, note: Note) -> Loop | None:
         return None
     ours = replace(
         ours,
-        completion=expression(ours.completion, note),
+        completion=_counting(expression(ours.completion, note)),
         condition=expression(ours.condition, note),
         cardinality=expression(ours.cardinality, note),
     )

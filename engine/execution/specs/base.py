@@ -118,17 +118,15 @@ def holding(token: Token, flows: Iterable[Flow]) -> Iterator[Flow]:
     texts = [flow.condition.removeprefix("=") for flow in asked if flow.condition]
     answers = iter(feel.evaluate_many(texts, token.variables()))
     for flow in asked:
-        answer = next(answers) if flow.condition else True
-        if not isinstance(answer, bool):
-            raise Stuck("expression", _neither(token, flow, answer))
-        if answer:
+        if not flow.condition or truth(next(answers), flow.condition, f"of the flow {flow.id}", token.variables()):
             yield flow
 
 
-def _neither(token: Token, flow: Flow, answer: object) -> str:
-    """Says which condition gave what, and which of its variables are not there."""
-    text, variables = flow.condition or "", token.variables()
+def truth(answer: object, text: str, where: str, variables: Mapping[str, Any]) -> bool:
+    """What a condition gave; Stuck, naming the variables that it lacks, when that is neither true nor false."""
+    if isinstance(answer, bool):
+        return answer
     lacking = [name for name in sorted(feel.names(text)) if variables.get(name) is None]
     given = "null" if answer is None else repr(answer)
     because = f" Without a value: {', '.join(lacking)}." if answer is None and lacking else ""
-    return f"The condition {text!r} of the flow {flow.id} gives {given}, neither true nor false.{because}"
+    raise Stuck("expression", f"The condition {text!r} {where} gives {given}, neither true nor false.{because}")

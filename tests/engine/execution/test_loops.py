@@ -83,6 +83,15 @@ class TestParallel:
         assert world.over
         assert world.variables["all"] == [False, True, None]
 
+    def test_a_completion_condition_that_gives_null_is_an_incident(self, world: World) -> None:
+        world.deploy(around(user("work", each("=[1,2]", until="=enough > 1"))))
+        world.start()
+        world.complete("work")
+        assert [kind for _, kind in world.incidents] == ["expression"]
+        world.change(enough=2)
+        world.retry("work")
+        assert world.over
+
     def test_an_error_of_one_iteration_ends_the_activity(self, world: World) -> None:
         model = around(
             service("work", each("=[1,2,3]")),

@@ -189,6 +189,11 @@ VENDORS = [
         '<userTask id="x"><multiInstanceLoopCharacteristics isSequential="true" v:collection="${items}" v:elementVariable="i"/></userTask>')),
         "complete x; complete x", {"items": [1, 2]}, at=[])
       for vendor in ("camunda", "flowable", "activiti")),
+    *(Case(f"{vendor}: the counts in a completion condition", other(vendor, chain(
+        '<userTask id="x"><multiInstanceLoopCharacteristics v:collection="${items}" v:elementVariable="i"><completionCondition '
+        'xsi:type="tFormalExpression">${nrOfCompletedInstances / nrOfInstances &gt;= 0.5}</completionCondition></multiInstanceLoopCharacteristics></userTask>')),
+        "complete x; complete x", {"items": [1, 2, 3, 4]}, at=[])
+      for vendor in ("camunda", "flowable", "activiti")),
     Case("camunda: an external task is a connector's work", other("camunda", chain('<serviceTask id="x" v:type="external" v:topic="work"/>')), "answer x r=1",
          has={"r": 1}, at=[]),
     Case("camunda: input and output parameters", other("camunda",
