@@ -109,7 +109,7 @@ def settle_all() -> None:
 def test_a_day_is_signed_once_all_is_decided_and_stays(clinic: Clinic, day: str) -> None:
     owner = clinic.person("owner")
     early = owner.post(f"/money/{day}/sign", follow_redirects=True).get_data(as_text=True)
-    assert "2 differences have no decision yet" in early
+    assert "Without a decision: 2." in early
     settle_all()
     owner.post(f"/money/{day}/sign", {"note": "as counted"})
     row = db.session.get_one(ReconciliationDay, day, populate_existing=True)

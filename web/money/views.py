@@ -123,7 +123,7 @@ def sign(day_id: str) -> ResponseReturnValue:
     """Signs a day off."""
     row = stored.get(db.session(), day_id)
     if left := cases.undecided(db.session(), row):
-        flash(gettext("%(n)s differences have no decision yet; the day cannot be signed.", n=left), "bad")
+        flash(gettext("Without a decision: %(n)s. The day cannot be signed yet.", n=left), "bad")
         return redirect(url_for("money.day", day_id=row.id))
     cases.sign(db.session(), row, by=signed_in().login, note=request.form.get("note", ""))
     flash(gettext("Signed. This day stays as it is from now on."), "good")
