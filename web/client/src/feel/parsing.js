@@ -3,6 +3,7 @@ import { parser, trackVariables } from 'lezer-feel';
 
 const LIMIT = 2000;
 const PLAIN_NAME = /^[\p{L}_$][\p{L}\p{N}_$]*$/u;
+const OWN = { 'get or else': 1 }; // a function of ours whose name would fall apart into operators
 const trees = new Map();
 
 /** The syntax tree of a text that may read the given names (see `namesOf`). */
@@ -10,7 +11,7 @@ export function tree(top, text, names) {
   const key = `${top}\n${names.odd ? names.key : ''}\n${text}`;
   const known = trees.get(key);
   if (known) return known;
-  const made = parser.configure({ top, contextTracker: trackVariables(names.odd ? names.shape : {}) }).parse(text);
+  const made = parser.configure({ top, contextTracker: trackVariables(names.odd ? { ...names.shape, ...OWN } : OWN) }).parse(text);
   if (trees.size >= LIMIT) trees.clear();
   trees.set(key, made);
   return made;
