@@ -61,7 +61,7 @@ def running(folder: Path, *options: str) -> Iterator[DemoClinic]:
         process.wait(20)
 
 
-def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60) -> None:
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 180) -> None:
     """Until the web answers; fails with the log when the clinic ends or takes too long."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
