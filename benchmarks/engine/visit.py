@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -182,14 +182,19 @@ class Stock:
 
 def cpu(act: Callable[[], object], times: int) -> float:
     """Milliseconds of CPU for one call: the median of `times`, after a warm-up."""
-    for _ in range(3):
-        act()
-    spans = []
-    for _ in range(times):
-        before = time.process_time()
-        act()
-        spans.append((time.process_time() - before) * 1000)
-    return statistics.median(spans)
+    return cpu_of((act,), times)[0]
+
+
+def cpu_of(acts: Sequence[Callable[[], object]], times: int) -> list[float]:
+    """Milliseconds of CPU for one call of each: medians. They take turns, so that what else the machine does weighs on all alike."""
+    spans: list[list[float]] = [[] for _ in acts]
+    for turn in range(times + 3):
+        for act, mine in zip(acts, spans, strict=True):
+            before = time.process_time()
+            act()
+            if turn >= 3:
+                mine.append((time.process_time() - before) * 1000)
+    return [statistics.median(mine) for mine in spans]
 
 
 def sqlite(folder: Path, name: str) -> Engine:
@@ -219,7 +224,7 @@ def on(engine: Engine, times: int) -> Iterator[dict[str, Any]]:
     name = engine.dialect.name
     prepare(engine)
     stock = Stock(engine)
-    ours_cpu, stock_cpu = cpu(lambda: visit(engine), times), cpu(stock.visit, times)
+    ours_cpu, stock_cpu = cpu_of((lambda: visit(engine), stock.visit), times)
     yield row(f"CPU of a visit, {name}", "ms", ours_cpu, "stock SpiffWorkflow + one JSON row", stock_cpu)
     steps = len(ORDER) + 1
     yield row(f"CPU of a completion, {name}", "ms", ours_cpu / steps, "stock SpiffWorkflow + one JSON row", stock_cpu / steps)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from SpiffWorkflow.util.task import TaskState
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, literal_column, select, update
 from sqlalchemy.orm import Session
 
 from engine import clock, faults
 from engine.db import new_id
 from engine.errors import NotFound, Refused
-from engine.execution import state
+from engine.execution import state, statements
 from engine.execution.environment import Deployed
+from engine.execution.prepared import Prepared
 from engine.execution.run import Run
 from engine.execution.steps import advance, store
 from engine.execution.tables import Incident, Instance, Job, Subscription, Task
@@ -45,18 +47,25 @@ class ScopeView:
     owner_element: str | None
 
 
+@cache
+def _version(numbered: bool, tagged: bool) -> Prepared:
+    c = Definition.__table__.c
+    query = select(Definition.__table__).where(c.kind == literal_column("'process'"), c.key == bindparam("at_key"))
+    if numbered:
+        query = query.where(c.version == bindparam("at_version"))
+    if tagged:
+        query = query.where(c.version_tag == bindparam("at_tag"))
+    return Prepared(query.order_by(c.version.desc()).limit(1))
+
+
 def definition_of(session: Session, process_id: str, version: int | None = None, version_tag: str | None = None) -> Definition:
     """The newest version of a process, the given one, or the newest with the tag; NotFound when there is none."""
-    query = select(Definition).where(Definition.kind == "process", Definition.key == process_id)
-    if version is not None:
-        query = query.where(Definition.version == version)
-    if version_tag is not None:
-        query = query.where(Definition.version_tag == version_tag)
-    found = session.scalars(query.order_by(Definition.version.desc()).limit(1)).first()
-    if found is None:
+    asked = {"at_key": process_id, "at_version": version, "at_tag": version_tag}
+    row = _version(version is not None, version_tag is not None).first(statements.connection(session), asked)
+    if row is None:
         which = f" version {version}" if version is not None else f" tagged {version_tag!r}" if version_tag else ""
         raise NotFound(f"The process {process_id!r}{which} is not deployed.")
-    return found
+    return statements.held(session, Definition, row["id"]) or statements.adopt(session, Definition, row)
 
 
 def start(

@@ -39,22 +39,32 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
     Calls to a connection that has all it bears at once are passed over (`lanes`).
     """
     now = clock.now()
-    page = partial(_due, session, kinds, now)
+    claim = {"state": "running", "owner": owner, "lease": now + lease}
     most = lanes.limits() if kinds is None or "call" in kinds else {}
-    taken = lanes.choose(session, page, limit, now, most) if most else page(limit)
-    claims = [{"state": "running", "owner": owner, "lease": now + lease, "attempts": job.attempts + 1} for job in taken]
-    if claims:
-        rows = [{"at_id": job.id, **claim} for job, claim in zip(taken, claims, strict=True)]
-        statements.CLAIM_JOB.run(session.connection(), *rows)
-    for job, claim in zip(taken, claims, strict=True):
-        statements.told(job, claim)
-    return taken
+    if most:
+        taken = lanes.choose(session, partial(_due, session, kinds, now), limit, now, most)
+        claims = [{**claim, "attempts": job.attempts + 1} for job in taken]
+        if claims:
+            rows = [{"at_id": job.id, **values} for job, values in zip(taken, claims, strict=True)]
+            statements.CLAIM_JOB.run(session.connection(), *rows)
+        for job, values in zip(taken, claims, strict=True):
+            statements.told(job, values)
+        return taken
+    found = statements.claim_due_jobs(kinds).all(statements.connection(session), {"at_now": now, "at_most": limit, **claim})
+    found.sort(key=lambda job: (-job["priority"], job["due"]))
+    return [_loaded(session, row) for row in found]
 
 
 def _due(session: Session, kinds: tuple[str, ...] | None, now: datetime, most: int, offset: int = 0) -> list[Job]:
     wanted = {"at_now": now, "at_most": most, "at_offset": offset}
-    found = statements.due_jobs(kinds).all(statements.connection(session), wanted)
-    return [statements.held(session, Job, row["id"]) or statements.adopt(session, Job, row) for row in found]
+    return [_loaded(session, row) for row in statements.due_jobs(kinds).all(statements.connection(session), wanted)]
+
+
+def _loaded(session: Session, row: dict[str, Any]) -> Job:
+    if (job := statements.held(session, Job, row["id"])) is None:
+        return statements.adopt(session, Job, row)
+    statements.told(job, row)
+    return job
 
 
 def next_due(session: Session) -> datetime | None:

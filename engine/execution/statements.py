@@ -10,14 +10,15 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, String, Table, bindparam, delete, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Select, String, Table, bindparam, delete, func, insert, literal_column, or_, select, update
 from sqlalchemy.orm import Session, make_transient_to_detached
 from sqlalchemy.orm.attributes import set_committed_value
 
+from engine.db import Base
 from engine.execution.prepared import Prepared
 from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task
 
-E = TypeVar("E", Instance, Task, Job)
+E = TypeVar("E", bound=Base)
 
 
 def _table(entity: Any) -> Table:
@@ -78,20 +79,27 @@ UNSUBSCRIBE = Prepared(
 CLAIM_JOB = Prepared(update(_job).where(_job.c.id == bindparam("at_id")), ("state", "owner", "lease", "attempts"))
 
 
+def _due(kinds: tuple[str, ...] | None) -> Select[Any]:
+    c, now = _job.c, bindparam("at_now", type_=_job.c.due.type)
+    due = or_((c.state == literal_column("'ready'")) & (c.due <= now), (c.state == literal_column("'running'")) & (c.lease < now))
+    query = select(_job).join(_instance, _instance.c.id == c.instance_id).where(due, _instance.c.state == literal_column("'running'"))
+    if kinds is not None:
+        query = query.where(c.kind.in_(_literals(kinds)))
+    return query.order_by(c.priority.desc(), c.due).limit(bindparam("at_most")).with_for_update(skip_locked=True, of=_job)
+
+
 @cache
 def due_jobs(kinds: tuple[str, ...] | None) -> Prepared:
     """The jobs of these kinds (None: of all) that are due, or whose lease has run out."""
-    c, now = _job.c, bindparam("at_now", type_=_job.c.due.type)
-    due = or_((c.state == literal_column("'ready'")) & (c.due <= now), (c.state == literal_column("'running'")) & (c.lease < now))
-    query = select(_job).join(_instance, _instance.c.id == c.instance_id).where(due, _instance.c.state == "running")
-    if kinds is not None:
-        query = query.where(c.kind.in_(_literals(kinds)))
-    return Prepared(
-        query.order_by(c.priority.desc(), c.due)
-        .limit(bindparam("at_most"))
-        .offset(bindparam("at_offset"))
-        .with_for_update(skip_locked=True, of=_job)
-    )
+    return Prepared(_due(kinds).offset(bindparam("at_offset")))
+
+
+@cache
+def claim_due_jobs(kinds: tuple[str, ...] | None) -> Prepared:
+    """Claims due jobs and reads them, in no order."""
+    chosen = _due(kinds).with_only_columns(_job.c.id).cte("chosen").prefix_with("MATERIALIZED", dialect="postgresql")
+    claim = update(_job).where(_job.c.id.in_(select(chosen.c.id))).values(attempts=_job.c.attempts + 1)
+    return Prepared(claim.returning(*_job.c), ("state", "owner", "lease"))
 
 
 @cache
