@@ -62,7 +62,7 @@ def play(factory: sessionmaker[Session], settings: Settings) -> int:
         played += 1
         if played % 50 == 0:
             log.info("%d of %d past visits played", played, len(planned))
-        time.sleep(min(0.3, time.monotonic() - began))  # time for the people at work
+        time.sleep(min(1.0, time.monotonic() - began))  # half the time for the people at work
     return played
 
 
