@@ -7,6 +7,7 @@ from integrations.dicom.tables import WorklistEntry
 from integrations.dictionary.tables import DictionaryField, DictionaryRevision
 from integrations.fhir.tables import FhirResource, FhirToken
 from integrations.files.tables import InboundFile, InboundFilePart
+from integrations.legacy.tables import LegacyCase, LegacyMigration, LegacyRow, LegacyRun, LegacySample
 from integrations.mappings.tables import MappingHead, MappingVersion
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.notices.tables import Alert
@@ -32,6 +33,11 @@ __all__ = [
     "FhirToken",
     "InboundFile",
     "InboundFilePart",
+    "LegacyCase",
+    "LegacyMigration",
+    "LegacyRow",
+    "LegacyRun",
+    "LegacySample",
     "MappingHead",
     "MappingVersion",
     "MessageAction",

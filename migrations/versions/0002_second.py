@@ -70,6 +70,26 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_fhir_resource_instance_id"), ["instance_id"], unique=False)
 
     op.create_table(
+        "legacy_migration",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("department", sa.String(length=50), nullable=False),
+        sa.Column("process_id", sa.String(length=200), nullable=False),
+        sa.Column("definition_id", sa.String(length=20), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("arm", sa.String(length=20), nullable=False),
+        sa.Column("mapping_key", sa.String(length=60), nullable=False),
+        sa.Column("mapping_version", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.JSON(), nullable=False),
+        sa.Column("profile", sa.LargeBinary(), nullable=True),
+        sa.Column("rows", sa.Integer(), nullable=False),
+        sa.Column("checked", sa.Boolean(), nullable=False),
+        sa.Column("created", sa.DateTime(), nullable=False),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "mapping",
         sa.Column("key", sa.String(length=60), nullable=False),
         sa.Column("kind", sa.String(length=8), nullable=False),
@@ -207,6 +227,65 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_inbound_file_message_id"), ["message_id"], unique=False)
 
     op.create_table(
+        "legacy_row",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("migration_id", sa.String(length=20), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("line", sa.Integer(), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("stratum", sa.String(length=20), nullable=False),
+        sa.Column("case_key", sa.String(length=120), nullable=False),
+        sa.Column("raw", sa.LargeBinary(), nullable=False),
+        sa.Column("record", sa.LargeBinary(), nullable=True),
+        sa.Column("reasons", sa.LargeBinary(), nullable=True),
+        sa.Column("batch_id", sa.String(length=20), nullable=True),
+        sa.Column("instance_id", sa.String(length=20), nullable=True),
+        sa.Column("patient_id", sa.String(length=20), nullable=True),
+        sa.Column("made", sa.LargeBinary(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["migration_id"],
+            ["legacy_migration.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("migration_id", "number"),
+    )
+    with op.batch_alter_table("legacy_row", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_legacy_row_batch_id"), ["batch_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_legacy_row_patient_id"), ["patient_id"], unique=False)
+        batch_op.create_index("legacy_row_state", ["migration_id", "state"], unique=False)
+
+    op.create_table(
+        "legacy_run",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("migration_id", sa.String(length=20), nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("target_id", sa.String(length=20), nullable=True),
+        sa.Column("cursor", sa.Integer(), nullable=False),
+        sa.Column("most", sa.Integer(), nullable=True),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("samples", sa.LargeBinary(), nullable=True),
+        sa.Column("by", sa.String(length=100), nullable=False),
+        sa.Column("at", sa.DateTime(), nullable=False),
+        sa.Column("ended", sa.DateTime(), nullable=True),
+        sa.Column("owner", sa.String(length=20), nullable=True),
+        sa.Column("seen", sa.DateTime(), nullable=True),
+        sa.Column("seed", sa.Integer(), nullable=True),
+        sa.Column("signed", sa.DateTime(), nullable=True),
+        sa.Column("signed_by", sa.String(length=100), nullable=True),
+        sa.Column("accepted", sa.Boolean(), nullable=True),
+        sa.Column("note", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["migration_id"],
+            ["legacy_migration.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("legacy_run", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_legacy_run_migration_id"), ["migration_id"], unique=False)
+        batch_op.create_index("legacy_run_open", ["state", "at"], unique=False)
+
+    op.create_table(
         "mapping_version",
         sa.Column("id", sa.String(length=20), nullable=False),
         sa.Column("mapping_key", sa.String(length=60), nullable=False),
@@ -330,6 +409,42 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("file_id", "number"),
+    )
+    op.create_table(
+        "legacy_case",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("source", sa.String(length=40), nullable=False),
+        sa.Column("case_key", sa.String(length=120), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("row_id", sa.String(length=20), nullable=False),
+        sa.Column("instance_id", sa.String(length=20), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["row_id"],
+            ["legacy_row.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("source", "case_key"),
+    )
+    op.create_table(
+        "legacy_sample",
+        sa.Column("id", sa.String(length=20), nullable=False),
+        sa.Column("run_id", sa.String(length=20), nullable=False),
+        sa.Column("row_id", sa.String(length=20), nullable=False),
+        sa.Column("stratum", sa.String(length=20), nullable=False),
+        sa.Column("good", sa.Boolean(), nullable=True),
+        sa.Column("note", sa.LargeBinary(), nullable=True),
+        sa.Column("by", sa.String(length=100), nullable=True),
+        sa.Column("at", sa.DateTime(), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["row_id"],
+            ["legacy_row.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["run_id"],
+            ["legacy_run.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("run_id", "row_id"),
     )
     op.create_table(
         "migration_batch",
@@ -546,6 +661,8 @@ def downgrade() -> None:
 
     op.drop_table("patient_review")
     op.drop_table("migration_batch")
+    op.drop_table("legacy_sample")
+    op.drop_table("legacy_case")
     op.drop_table("inbound_file_part")
     op.drop_table("reconciliation_file")
     with op.batch_alter_table("reconciliation_difference", schema=None) as batch_op:
@@ -564,6 +681,17 @@ def downgrade() -> None:
 
     op.drop_table("message_action")
     op.drop_table("mapping_version")
+    with op.batch_alter_table("legacy_run", schema=None) as batch_op:
+        batch_op.drop_index("legacy_run_open")
+        batch_op.drop_index(batch_op.f("ix_legacy_run_migration_id"))
+
+    op.drop_table("legacy_run")
+    with op.batch_alter_table("legacy_row", schema=None) as batch_op:
+        batch_op.drop_index("legacy_row_state")
+        batch_op.drop_index(batch_op.f("ix_legacy_row_patient_id"))
+        batch_op.drop_index(batch_op.f("ix_legacy_row_batch_id"))
+
+    op.drop_table("legacy_row")
     with op.batch_alter_table("inbound_file", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_inbound_file_message_id"))
         batch_op.drop_index("inbound_file_open")
@@ -591,6 +719,7 @@ def downgrade() -> None:
     op.drop_table("quality_score")
     op.drop_table("quality_rule")
     op.drop_table("mapping")
+    op.drop_table("legacy_migration")
     with op.batch_alter_table("fhir_resource", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_fhir_resource_instance_id"))
         batch_op.drop_index("fhir_resource_by_time")

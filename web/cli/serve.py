@@ -21,6 +21,7 @@ from engine.settings import Settings
 from integrations.connections import listening, upkeep
 from integrations.dicom import listener as dicom
 from integrations.files import upkeep as files
+from integrations.legacy import upkeep as legacy
 from integrations.payments import upkeep as money
 from integrations.quality import upkeep as quality
 from web import logs
@@ -101,6 +102,7 @@ def run_worker(settings: Settings) -> None:
     Thread(target=upkeep.forever, args=(stop,), name="upkeep", daemon=True).start()
     Thread(target=money.forever, args=(stop,), name="money", daemon=True).start()
     Thread(target=files.forever, args=(stop,), name="files", daemon=True).start()
+    Thread(target=legacy.forever, args=(stop,), name="legacy", daemon=True).start()
     Thread(target=quality.forever, args=(stop,), name="quality", daemon=True).start()
     Thread(target=dicom.Listener(sessions(engine), settings).run, args=(stop,), name="dicom", daemon=True).start()
     Worker(sessions(engine), settings).run_forever(stop)
