@@ -86,7 +86,8 @@ class Deployed:
     def decide(self, wanted: Wanted, variables: Mapping[str, Any], caller: str) -> Any:
         """The result of the wanted version."""
         model = self._decisions(self.version("decision", wanted, caller))
-        return dmn.decide(self._with_imports(model), wanted.key, dict(variables)).result
+        until = self.definition(caller).at if wanted.binding == "deployment" else None
+        return dmn.decide(self._with_imports(model, until), wanted.key, dict(variables)).result
 
     def version(self, kind: str, wanted: Wanted, caller: str) -> Definition:
         """The version that the definition `caller` means; NotFound when there is none."""
@@ -104,11 +105,12 @@ class Deployed:
     def _decisions(self, found: Definition) -> dmn.DecisionModel:
         return cached("decision", found.hash, lambda: dmn.read(deploy.content(self.session, found), found.file))
 
-    def _with_imports(self, first: dmn.DecisionModel) -> list[dmn.DecisionModel]:
-        """A decision model, and after it the newest of those that it imports, however deep."""
+    def _with_imports(self, first: dmn.DecisionModel, until: datetime | None) -> list[dmn.DecisionModel]:
+        """A decision model, and after it those that it imports, however deep: the newest, or the newest at a time."""
         models = [first]
         if first.imports:
-            rows = self.session.scalars(select(Definition).where(Definition.kind == "decision").order_by(Definition.at, Definition.version))
+            query = select(Definition).where(Definition.kind == "decision").order_by(Definition.at, Definition.version)
+            rows = self.session.scalars(query if until is None else query.where(Definition.at <= until))
             known = {model.namespace: model for model in map(self._decisions, rows)}
             for model in models:
                 wanted = (known.get(one.namespace) for one in model.imports)

@@ -254,3 +254,13 @@ def test_a_decision_uses_the_library_that_it_imports(stored: Stored) -> None:
     check.deploy(stored.session, {"p.bpmn": model, "price.dmn": dmn("main", PRICE, "lib"), "lib.dmn": dmn("lib", LIBRARY)}, by="test")
     stored.start({"net": 100})
     assert (stored.over, stored.variables["price"]) == (True, 150)
+
+
+@pytest.mark.parametrize(("bound", "price"), [("deployment", 150), ("latest", 200)])
+def test_a_library_is_taken_from_the_same_time_as_the_decision(stored: Stored, bound: str, price: int) -> None:
+    called = tag("zeebe_calledDecision", decisionId="price", resultVariable="price", bindingType=bound)
+    model = line(element("businessRuleTask", "x", ext=called))
+    check.deploy(stored.session, {"p.bpmn": model, "price.dmn": dmn("main", PRICE, "lib"), "lib.dmn": dmn("lib", LIBRARY)}, by="test")
+    check.deploy(stored.session, {"lib.dmn": dmn("lib", LIBRARY.replace("1.5", "2")), "price.dmn": dmn("main", PRICE, "lib")}, by="test")
+    stored.start({"net": 100})
+    assert stored.variables["price"] == price
