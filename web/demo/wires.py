@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from engine import clock
 from engine.db import write_lock
 from engine.errors import CarelaneError
+from engine.execution import instances
 from engine.execution.tables import Instance, Task
 from engine.rollout import routing
 from engine.settings import Settings
@@ -37,6 +38,13 @@ THOUGHT = timedelta(seconds=8)  # for which a task lies: far ends answer sooner,
 
 class Walk(Journey):
     """People do their tasks at once; calls are the worker's."""
+
+    def begin(self, visit: Planned, by: str = BY) -> Instance:
+        """The patient arrives, in no arm of the comparison: nobody is seen as fast as people who are played."""
+        return instances.start(
+            self.session, PROCESS, {"arrival": "walk_in"}, version_tag=visit.arm, business_key=visit.number, department=visit.department,
+            actor=by,
+        )  # fmt: skip
 
     def _look(self) -> None:
         """Plans nothing: who is waited for is seen in `step`."""
@@ -62,7 +70,7 @@ def walk(factory: sessionmaker[Session], settings: Settings) -> int:
             write_lock(session)
             arm = routing.route(session, PROCESS, department).version_tag or "as-is"
             visit = Planned(next_number(session, zone.key), clock.now(), department, arm, next(people))
-            under_way[_walker(session, zone, visit, channel).begin(visit, BY).id] = (visit, channel)
+            under_way[_walker(session, zone, visit, channel).begin(visit).id] = (visit, channel)
             session.commit()
     while under_way and clock.now() < until:
         time.sleep(PAUSE)

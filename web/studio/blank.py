@@ -17,13 +17,13 @@ DIAGRAM = """<?xml version="1.0" encoding="UTF-8"?>
       <bpmndi:BPMNShape id="Event_Start_di" bpmnElement="Event_Start">
         <dc:Bounds x="180" y="160" width="36" height="36" />
         <bpmndi:BPMNLabel>
-          <dc:Bounds x="184" y="203" width="29" height="14" />
+          <dc:Bounds x="178" y="203" width="40" height="14" />
         </bpmndi:BPMNLabel>
       </bpmndi:BPMNShape>
       <bpmndi:BPMNShape id="Event_End_di" bpmnElement="Event_End">
         <dc:Bounds x="480" y="160" width="36" height="36" />
         <bpmndi:BPMNLabel>
-          <dc:Bounds x="488" y="203" width="20" height="14" />
+          <dc:Bounds x="478" y="203" width="40" height="14" />
         </bpmndi:BPMNLabel>
       </bpmndi:BPMNShape>
       <bpmndi:BPMNEdge id="Flow_1_di" bpmnElement="Flow_1">
