@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 LOGINS = {
     "registrar": "registrar", "triage_nurse": "nurse", "doctor": "doctor", "lab_technician": "lab", "imaging_technician": "imaging",
     "cashier": "cashier", "pharmacist": "pharmacist", "referral_coordinator": "referral", "process_owner": "owner",
-    "project_manager": "pm",
+    "project_manager": "pm", "integration_engineer": "engineer", "admin": "admin",
 }  # fmt: skip
 
 
