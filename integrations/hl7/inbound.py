@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from engine import clock
@@ -28,7 +30,7 @@ MOST_ATTEMPTS = 5
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A message that was stored: its row, and what could be read of it."""
+    """A message that was stored: its row, and the MSH segment that could be read of it."""
 
     row: MessageLog
     message: Message | None
@@ -41,6 +43,20 @@ def store(session: Session, connection: str, raw: bytes) -> list[Received]:
     The caller commits before it answers: an acknowledged message is never lost.
     """
     return [_store_one(session, connection, piece, raw) for piece in read.split(raw)]
+
+
+def store_many(session: Session, connection: str, payloads: Sequence[bytes]) -> list[list[Received]]:
+    """As `store` for each payload, all that is new in one statement."""
+    read_ = [[_read(connection, piece, raw) for piece in read.split(raw)] for raw in payloads]
+    values = [row for made in read_ for row, _, _ in made]
+    insert = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}[session.get_bind().dialect.name](MessageLog)
+    adding = insert.on_conflict_do_nothing(index_elements=["connection", "direction", "control"]).returning(MessageLog.id)
+    added = set(session.scalars(adding, values)) if values else set()
+    return [
+        [Received(MessageLog(**row), message, True) if row["id"] in added else _store_one(session, connection, piece, raw)
+         for (row, message, piece) in made]
+        for made, raw in zip(read_, payloads, strict=True)
+    ]  # fmt: skip
 
 
 def replies(received: list[Received], raw: bytes, *, zone: str) -> list[bytes]:
@@ -73,7 +89,7 @@ def keep(session: Session, connection: str, raw: bytes, reason: str, detail: str
     if known is not None:
         known.attempts += 1
         return
-    row = _row(connection, control, digest, "", raw, None)
+    row = MessageLog(**_values(connection, control, digest, "", raw, None))
     session.add(row)
     session.flush()
     _unplaced(session, row, reason, detail)
@@ -143,17 +159,12 @@ def text_of(row: MessageLog) -> str:
 
 
 def _store_one(session: Session, connection: str, piece: str, raw: bytes) -> Received:
-    try:
-        message: Message | None = read.parse(piece)
-    except Unreadable:
-        message = None
-    digest = log.digest("\r".join(line for line in piece.split("\r") if not line.startswith("MSH")) if message else raw)
-    control = f"{message.sender[:60]}|{_once(message.control)}" if message and message.control else f"sha256:{digest[:40]}"
-    control = _plain(control)
+    values, message, _ = _read(connection, piece, raw)
+    control, digest = values["control"], values["digest"]
     for name in (control, f"{control}#{digest[:12]}"):
         known = session.scalar(select(MessageLog).filter_by(connection=connection, direction="in", control=name))
         if known is None:
-            row = _row(connection, name, digest, piece, raw, message)
+            row = MessageLog(**{**values, "control": name})
             session.add(row)
             session.flush()
             return Received(row, message, True)
@@ -163,12 +174,23 @@ def _store_one(session: Session, connection: str, piece: str, raw: bytes) -> Rec
     raise AssertionError("the second name holds the digest")
 
 
-def _row(connection: str, control: str, digest: str, piece: str, raw: bytes, message: Message | None) -> MessageLog:
+def _read(connection: str, piece: str, raw: bytes) -> tuple[dict[str, Any], Message | None, str]:
+    """The log's values of a message, its MSH segment, and the text they come from."""
+    try:
+        message: Message | None = read.head(piece)
+    except Unreadable:
+        message = None
+    digest = log.digest("\r".join(line for line in piece.split("\r") if not line.startswith("MSH")) if message else raw)
+    control = f"{message.sender[:60]}|{_once(message.control)}" if message and message.control else f"sha256:{digest[:40]}"
+    return _values(connection, _plain(control), digest, piece, raw, message), message, piece
+
+
+def _values(connection: str, control: str, digest: str, piece: str, raw: bytes, message: Message | None) -> dict[str, Any]:
     stored: dict[str, Any] = {"text": piece} if message else {"base64": base64.b64encode(raw).decode()}
-    return MessageLog(
-        direction="in", connection=connection, kind=(_plain(message.kind)[:60] if message else ""), control=control, digest=digest,
-        state="stored", raw=stored, attempts=1, at=clock.now(),
-    )  # fmt: skip
+    return {
+        "id": new_id(), "direction": "in", "connection": connection, "kind": _plain(message.kind)[:60] if message else "", "control": control,
+        "digest": digest, "state": "stored", "raw": stored, "attempts": 1, "at": clock.now(),
+    }  # fmt: skip
 
 
 def _reply(item: Received, zone: str) -> bytes | None:
@@ -177,7 +199,7 @@ def _reply(item: Received, zone: str) -> bytes | None:
         return ack.answer(None, "AR", "This is no HL7 v2 message; it was kept for review.", at=now, zone=zone, control=control)
     letter = ack.asked(message, good=True)
     if letter == "A" and message.kind in referrals.REQUESTS:  # its answer says how the referral stands
-        segments = referrals.reply_segments(message, "P", item.row.id)
+        segments = referrals.reply_segments(read.parse(text_of(item.row)), "P", item.row.id)
         return ack.answer(message, "AA", at=now, zone=zone, control=control, kind=("RRI", "I12", "RRI_I12"), segments=segments)
     return ack.answer(message, f"{letter}A", at=now, zone=zone, control=control) if letter else None
 
@@ -239,7 +261,8 @@ def _deliver(session: Session, row: MessageLog, message: Message, result: Result
     if not result.order_id:
         _unplaced(session, row, "no_order", "It names no placer order (ORC-2, OBR-2), so nobody waits for it ().")
         return
-    ordered = log.by_reference(session, result.order_id)
+    with session.no_autoflush:  # the message's own row is written once, when it is placed
+        ordered = log.by_reference(session, result.order_id)
     if ordered is None:
         _unplaced(session, row, "unknown_order", f"We sent no such order ({result.order_id})")
         return
@@ -270,9 +293,8 @@ def _other_patient(session: Session, message: Message, patient_id: str | None) -
 
 
 def _unplaced(session: Session, row: MessageLog, reason: str, detail: str) -> MessageLog:
-    worklist.add(session, row, reason, detail)
     row.state, row.error, row.ended = "unmatched", detail, clock.now()
-    session.flush()
+    worklist.add(session, row, reason, detail)
     return row
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 import structlog
+from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -19,16 +21,28 @@ from engine.settings import Settings
 from integrations import units
 from integrations.connections import book, tls
 from integrations.hl7 import ack, inbound, mllp, read
+from integrations.hl7.together import Together
+from integrations.messages import routes
 from integrations.messages.tables import MessageLog
 
 logger = structlog.get_logger(__name__)
 SWEEP_SECONDS = 2.0
 IDLE_SECONDS = 300.0
 MOST_CONNECTIONS = 200
+MOST_TOGETHER = 50  # messages that a peer sends ahead and that are stored together
+STOPPED = "This connection is stopped; send it again later."
 _UNFIT = {
     "truncated": "It ended before its frame did, so it may be incomplete; it was not acknowledged, and the sender will send it again.",
     "too_large": "It is larger than a message may be; only its beginning was kept.",
 }
+
+
+Taken = tuple[list[bytes], list[inbound.Received]]  # the answers to a payload, and what is new in it
+
+
+def _is_unfit(got: mllp.Frame) -> bool:
+    """Whether something must not be taken for a whole message."""
+    return got.fault in _UNFIT or bool(got.fault and b"MSH" not in got.payload[:200])
 
 
 class Listener:
@@ -41,6 +55,8 @@ class Listener:
         self._tls = tls.server(address)
         self._slots = threading.BoundedSemaphore(MOST_CONNECTIONS)
         self._stop = threading.Event()
+        self._storing = Together(self._store_together)
+        self._placing = Together(self._place_together)
         self._peers: dict[threading.Thread, socket.socket] = {}
 
     @property
@@ -78,7 +94,7 @@ class Listener:
                 connection.settimeout(IDLE_SECONDS)
                 kept = bytearray()
                 while not self._stop.is_set() and (got := mllp.receive(connection, kept)) is not None:
-                    if not self._one(connection, got):
+                    if not self._all(connection, [got, *mllp.ready(kept, MOST_TOGETHER - 1)]):
                         break
         except OSError as error:
             logger.info("mllp_peer_gone", connection=self._connection, reason=type(error).__name__)
@@ -86,22 +102,34 @@ class Listener:
             self._peers.pop(threading.current_thread(), None)
             self._slots.release()
 
-    def _one(self, connection: socket.socket, got: mllp.Frame) -> bool:
-        """Takes one thing off the wire; False when the peer must begin anew."""
-        if got.fault in _UNFIT or (got.fault and b"MSH" not in got.payload[:200]):
-            self._keep(got)
-            if got.fault == "too_large":
-                text = f"The message is longer than {mllp.MOST_BYTES // 1024 // 1024} MB; its beginning was kept."
-                connection.sendall(mllp.frame(self._answer(got.payload, "AR", text)))
-            return got.fault != "too_large"
-        answers, stored = self._take(got.payload)
-        connection.sendall(b"".join(mllp.frame(answer) for answer in answers))
+    def _all(self, connection: socket.socket, frames: list[mllp.Frame]) -> bool:
+        """Takes what arrived off the wire, in its order; False when the peer must begin anew."""
+        for unfit, group in groupby(frames, _is_unfit):
+            if not unfit:
+                self._answer_all(connection, [got.payload for got in group])
+            else:
+                for got in group:
+                    if not self._refuse(connection, got):
+                        return False
+        return True
+
+    def _answer_all(self, connection: socket.socket, payloads: list[bytes]) -> None:
+        taken = self._store(payloads)
+        connection.sendall(b"".join(mllp.frame(answer) for answers, _ in taken for answer in answers))
         faults.point("mllp.acknowledged")
+        stored = [item for _, items in taken for item in items]
+        if stored:
+            self._placing.do([(item.row.id, item.row.kind) for item in stored])
         for item in stored:
-            place_one(self._sessions, item.row.id)
             if ack.asked_later(item.message, good=True) or ack.asked_later(item.message, good=False):
                 self._answer_later(connection, item)
-        return True
+
+    def _refuse(self, connection: socket.socket, got: mllp.Frame) -> bool:
+        self._keep(got)
+        if got.fault == "too_large":
+            text = f"The message is longer than {mllp.MOST_BYTES // 1024 // 1024} MB; its beginning was kept."
+            connection.sendall(mllp.frame(self._answer(got.payload, "AR", text)))
+        return got.fault != "too_large"
 
     def _keep(self, got: mllp.Frame) -> None:
         reason = got.fault if got.fault in _UNFIT else "unreadable"
@@ -129,20 +157,33 @@ class Listener:
             peer.close()
             raise
 
-    def _take(self, payload: bytes) -> tuple[list[bytes], list[inbound.Received]]:
-        """Durable first, then the answer; a database that fails leaves the sender without one, so that it sends again."""
+    def _store(self, payloads: list[bytes]) -> list[Taken]:
+        """Durable first, then the answers; a database that fails leaves the sender without one, so that it sends again."""
         try:
-            with self._sessions() as session:
-                write_lock(session)
-                if not book.accepts(session, self._connection):
-                    return [self._answer(payload, "AE", "This connection is stopped; send it again later.")], []
-                received = inbound.store(session, self._connection, payload)
-                answers = inbound.replies(received, payload, zone=self._settings.clinic_zone)
-                with faults.around("mllp.store"):
-                    session.commit()
-                return answers, [item for item in received if item.new]
+            return self._storing.do(payloads)
         except SQLAlchemyError as error:
             raise ConnectionError("the message could not be stored") from error
+
+    def _store_together(self, brought: Sequence[list[bytes]]) -> list[list[Taken]]:
+        """What the peers brought at the same moment, in one transaction."""
+        payloads = [payload for one in brought for payload in one]
+        with self._sessions() as session:
+            write_lock(session)
+            if not book.accepts(session, self._connection):
+                return [[([self._answer(payload, "AE", STOPPED)], []) for payload in one] for one in brought]
+            received = inbound.store_many(session, self._connection, payloads)
+            taken = [
+                (inbound.replies(items, payload, zone=self._settings.clinic_zone), [item for item in items if item.new])
+                for items, payload in zip(received, payloads, strict=True)
+            ]
+            with faults.around("mllp.store"):
+                session.commit()
+        given = iter(taken)
+        return [list(islice(given, len(one))) for one in brought]
+
+    def _place_together(self, brought: Sequence[list[tuple[str, str]]]) -> list[None]:
+        place_all(self._sessions, [message for one in brought for message in one], self._connection)
+        return [None] * len(brought)
 
     def _answer(self, payload: bytes, code: str, text: str) -> bytes:
         """The answer to something of which nothing was stored: AE makes the sender try again, AR does not."""
@@ -156,6 +197,22 @@ class Listener:
     def _sweep(self) -> None:
         while not self._stop.wait(SWEEP_SECONDS):
             sweep(self._sessions)
+
+
+def place_all(sessions: sessionmaker[Session], messages: Sequence[tuple[str, str]], connection: str) -> None:
+    """Places stored messages (id and kind) in one transaction; when that fails, each in one of its own."""
+    try:
+        with sessions() as session:
+            routed = {id_: inbound.mapped(session, session.get_one(MessageLog, id_)) for id_, kind in messages if routes.of(connection, kind)}
+            session.rollback()  # nothing is held while a mapping takes its time
+            write_lock(session)
+            for row in session.scalars(select(MessageLog).where(MessageLog.id.in_([id_ for id_, _ in messages]))).all():
+                inbound.place(session, row.id, routed.get(row.id))
+            with faults.around("mllp.place"):
+                session.commit()
+    except (CarelaneError, SQLAlchemyError):
+        for id_, _ in messages:
+            place_one(sessions, id_)
 
 
 def place_one(sessions: sessionmaker[Session], message_id: str) -> None:

@@ -93,6 +93,14 @@ def receive(connection: socket.socket, kept: bytearray) -> Frame | None:
         kept += piece
 
 
+def ready(kept: bytearray, most: int) -> list[Frame]:
+    """Further frames that have arrived whole: a peer may send the next ones before the answer."""
+    found: list[Frame] = []
+    while len(found) < most and (frame := take(kept)) is not None:
+        found.append(frame)
+    return found
+
+
 def take(kept: bytearray, looked: int = 0) -> Frame | None:
     """Cuts the next frame off `kept`; None while it is not whole. Up to `looked` there is known to be no end.
 

@@ -129,6 +129,11 @@ def parse(text: str) -> Message:
         raise Unreadable(f"It cannot be parsed: {error}") from error
 
 
+def head(text: str) -> Message:
+    """Only the MSH segment of a message, for which nothing else need be parsed; Unreadable as `parse` says it."""
+    return parse(text.split("\r", 1)[0])
+
+
 def decode(raw: bytes) -> str:
     """Bytes to text by MSH-18 where it is true, else UTF-8, else GB18030, which reads any Chinese legacy system."""
     declared = _declared_charset(raw)

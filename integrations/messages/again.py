@@ -180,9 +180,9 @@ def _send(message_id: str) -> bool:
         ack.judge(raw, read.parse(read.split(payload.encode())[0]).control)
     except CarelaneError as error:
         kind = getattr(error, "kind", "") if isinstance(error, ConnectorFailed) else ""
-        log.end(message_id, "failed" if kind == "transient" else "refused", started, error=error.message)
+        log.end(message_id, connection, "failed" if kind == "transient" else "refused", started, error=error.message)
     else:
-        log.end(message_id, "answered", started, answer=read.decode(raw))
+        log.end(message_id, connection, "answered", started, answer=read.decode(raw))
     return True
 
 

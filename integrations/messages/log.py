@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.orm import Session
 
 from engine import clock
 from engine.errors import BpmnError, ConnectorFailed
 from engine.execution.connectors import Call
 from integrations import redact, runtime
-from integrations.connections import book, circuit
+from integrations.connections import circuit
 from integrations.connections.book import Link
+from integrations.connections.tables import Connection
 from integrations.messages.tables import MessageLog
 from integrations.patients.tables import Patient
 
@@ -53,9 +54,9 @@ def exchange(call: Call, link: Link, message: Outbound, send: Callable[[], Any])
     except (BpmnError, ConnectorFailed) as failure:
         _scrub(failure, call, message)
         state = {"transient": "failed", "unknown": "unknown"}.get(getattr(failure, "kind", "refused"), "refused")
-        end(row_id, state, started, error=failure.message)
+        end(row_id, link.name, state, started, error=failure.message)
         raise
-    end(row_id, "answered", started, answer=answer)
+    end(row_id, link.name, "answered", started, answer=answer)
     return answer
 
 
@@ -72,21 +73,16 @@ def by_reference(session: Session, reference: str) -> MessageLog | None:
     return session.scalars(rows).first()
 
 
-def end(row_id: str, state: str, started: float, *, answer: Any = None, error: str | None = None) -> None:
-    """Writes how a sending ended to its row and its connection; `started` is the monotonic time at which it began."""
+def end(row_id: str, connection: str, state: str, started: float, *, answer: Any = None, error: str | None = None) -> None:
+    """Writes how a sending ended to its row and its connection, a statement each; `started` is the monotonic time at which it began."""
+    now, seen = clock.now(), circuit.state(connection)
+    values = {"state": state, "answer": answer, "error": error, "ended": now, "seconds": round(time.monotonic() - started, 4)}
+    met = {"last_good": now} if state in ("answered", "refused") else {"last_bad": now, "last_error": (error or "")[:500]}
+    since = case((Connection.circuit == seen, Connection.circuit_since), else_=bindparam("now", now, Connection.circuit_since.type))
+    about = update(Connection).where(Connection.name == connection).values(circuit=seen, circuit_since=since, **met)
     with runtime.transaction() as session:
-        row = session.get_one(MessageLog, row_id)
-        now = clock.now()
-        row.state, row.answer, row.error, row.ended = state, answer, error, now
-        row.seconds = round(time.monotonic() - started, 4)
-        connection = book.find(session, row.connection)
-        if connection is None:
-            return
-        connection.circuit, connection.circuit_since = _circuit(connection.name, connection.circuit, connection.circuit_since)
-        if state in ("answered", "refused"):
-            connection.last_good = now
-        else:
-            connection.last_bad, connection.last_error = now, (error or "")[:500]
+        session.execute(update(MessageLog).where(MessageLog.id == row_id).values(**values))
+        session.execute(about)
 
 
 def _begin(call: Call, link: Link, message: Outbound) -> tuple[str, Any]:
@@ -119,11 +115,6 @@ def _corrected(session: Session, call: Call, link: Link, control: str) -> tuple[
     first = session.scalars(rows.order_by(MessageLog.id.desc())).first()
     taken = outbound(session, link.name, control)
     return (first.id if first else None), f"{control}~{number}" if taken is not None and taken.call_key != call.key else control
-
-
-def _circuit(name: str, state: str, since: Any) -> tuple[str, Any]:
-    now = circuit.state(name)
-    return (state, since) if now == state else (now, clock.now())
 
 
 def _scrub(failure: BpmnError | ConnectorFailed, call: Call, message: Outbound) -> None:
