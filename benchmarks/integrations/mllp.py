@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -42,11 +43,13 @@ def measure(*, full: bool) -> Iterator[dict[str, Any]]:
         sent, plain = _send("send-ours", folder, count), _send("send-bare", folder, count)
     about = f"{count} results, {SENDERS} senders"
     yield row(f"listener, {about}: durable before acknowledged", "messages/s", ours["rate"], "bare hl7 server, keeps nothing", bare["rate"])
+    yield row(f"listener, {about}: with their placing", "messages/CPU s", ours["per_cpu"], "bare hl7 server, keeps nothing", bare["per_cpu"])
     yield row("listener: memory after them", "MB", ours["rss"], "bare hl7 server", bare["rss"])
     yield row("listener: memory grown during them", "MB", ours["grown"], "bare hl7 server", bare["grown"])
     yield row(
         f"sender, {count} registrations: logged before and after", "messages/s", sent["rate"], "bare hl7 client, one connection", plain["rate"]
     )
+    yield row(f"sender, {count} registrations", "messages/CPU s", sent["per_cpu"], "bare hl7 client, one connection", plain["per_cpu"])
     yield row("sender: memory after them", "MB", sent["rss"], "bare hl7 client", plain["rss"])
     yield row("sender: memory grown during them", "MB", sent["grown"], "bare hl7 client", plain["grown"])
 
@@ -68,10 +71,11 @@ def _receive(role: str, folder: str, count: int) -> dict[str, float]:
     try:
         port = int(_line(child))
         _fire(port, 40, "warm")
-        before, begun = _rss(child.pid), time.perf_counter()
+        before, begun, spent = _rss(child.pid), time.perf_counter(), _cpu(child.pid)
         _fire(port, count, "C")
         rate = count / (time.perf_counter() - begun)
-        return {"rate": rate, "rss": _rss(child.pid), "grown": _rss(child.pid) - before}
+        time.sleep(0.5)  # what was acknowledged is placed
+        return {"rate": rate, "rss": _rss(child.pid), "grown": _rss(child.pid) - before, "per_cpu": count / (_cpu(child.pid) - spent)}
     finally:
         child.kill()
         child.wait()
@@ -109,6 +113,12 @@ def _send(role: str, folder: str, count: int) -> dict[str, float]:
 def _rss(pid: int | str = "self") -> float:
     """Resident memory in MB."""
     return next(int(line.split()[1]) / 1024 for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+
+
+def _cpu(pid: int) -> float:
+    """Seconds of CPU time that a process has used, its own and the kernel's for it."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _database(folder: str) -> tuple[Any, Settings]:
@@ -153,11 +163,11 @@ def _listen_bare(_folder: str) -> None:
 def _timed(count: int, send: Callable[[int], object]) -> None:
     for number in range(20):
         send(-1 - number)
-    before, begun = _rss(), time.perf_counter()
+    before, begun, spent = _rss(), time.perf_counter(), time.process_time()
     for number in range(count):
         send(number)
-    rate = count / (time.perf_counter() - begun)
-    print(json.dumps({"rate": rate, "rss": _rss(), "grown": _rss() - before}), flush=True)
+    rate, per_cpu = count / (time.perf_counter() - begun), count / (time.process_time() - spent)
+    print(json.dumps({"rate": rate, "rss": _rss(), "grown": _rss() - before, "per_cpu": per_cpu}), flush=True)
 
 
 def _send_ours(folder: str, port: str, count: str) -> None:

@@ -28,7 +28,8 @@ from integrations.payments.tables import Payment
 from integrations.simulators.web import Quiet
 from tests.integrations.conftest import World
 
-STEPS: list[tuple[str, str, dict[str, str], dict[str, str]]] = [  # id, connector, inputs, outputs
+Step = tuple[str, str, dict[str, str], dict[str, str]]
+STEPS: list[Step] = [  # id, connector, inputs, outputs
     ("Register", "hl7.adt_a04", {"patientId": "=patientId", "visitNumber": "=visit", "department": "surgery"}, {"hisVisitId": "=hisVisitId"}),
     ("Lab", "hl7.oml_o21", {"patientId": "=patientId", "visitNumber": "=visit", "orderId": '=visit+"-L"',
                             "tests": '=[{code:"2345-7",name:"血糖"}]'}, {"filler": "=fillerOrder"}),
@@ -46,10 +47,10 @@ STEPS: list[tuple[str, str, dict[str, str], dict[str, str]]] = [  # id, connecto
 ]  # fmt: skip
 
 
-def process() -> bytes:
+def process(steps: list[Step]) -> bytes:
     """The steps one after the other: service tasks, and events that catch the messages."""
     nodes, messages = ['<bpmn:startEvent id="Start"/>'], []
-    for id_, type_, inputs, outputs in STEPS:
+    for id_, type_, inputs, outputs in steps:
         io = "".join(f"<zeebe:output source='{escape(s)}' target='{t}'/>" for t, s in outputs.items())
         if "key" in inputs:
             messages.append(
@@ -66,7 +67,7 @@ def process() -> bytes:
                 f"<bpmn:serviceTask id='{id_}'><bpmn:extensionElements><zeebe:taskDefinition type='{type_}'/>"
                 f"<zeebe:ioMapping>{io}</zeebe:ioMapping></bpmn:extensionElements></bpmn:serviceTask>"
             )
-    ids = ["Start", *(step[0] for step in STEPS), "End"]
+    ids = ["Start", *(step[0] for step in steps), "End"]
     flows = [f"<bpmn:sequenceFlow id='F{n}' sourceRef='{a}' targetRef='{b}'/>" for n, (a, b) in enumerate(pairwise(ids))]
     return (
         '<bpmn:definitions xmlns:bpmn="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:zeebe="http://camunda.org/schema/zeebe/1.0" '
@@ -113,7 +114,7 @@ def clinic(world: World) -> Iterator[World]:
 def test_a_visit_over_every_wire(clinic: World) -> None:
     with clinic.sessions() as session:
         write_lock(session)
-        deploy.deploy(session, {"walk.bpmn": process()}, by="test")
+        deploy.deploy(session, {"walk.bpmn": process(STEPS)}, by="test")
         visit = instances.start(session, "walk", {"patientId": clinic.patient_id, "visit": "VISIT-001"}).id
         session.commit()
     worker = Worker(clinic.sessions, clinic.settings)
