@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,9 +14,9 @@ from sqlalchemy import select
 from engine.execution import tasks
 from engine.execution.tables import Event, Task
 from engine.execution.values import decode
-from forms.component import Form
+from forms.component import Component, Form
 from forms.paths import MISSING, dig, is_empty
-from forms.scope import make_scope
+from forms.scope import Scope, make_scope
 from forms.widget import widgets
 from forms.wording import label_of
 from web.db import db
@@ -71,7 +71,7 @@ def _facts(form: Form, values: Mapping[str, Any]) -> tuple[tuple[str, str], ...]
             continue
         widget = widgets()[component.type]
         if widget.holds == "rows":
-            words = _rows(value)
+            words = _rows(component, value, scope)
         elif component.raw.get("valuesExpression"):
             words = str(value)
         else:
@@ -85,8 +85,13 @@ def _is_id(value: Any) -> bool:
     return isinstance(value, str) and re.fullmatch(r"[0-9a-f]{20}", value) is not None
 
 
-def _rows(value: Any) -> str:
-    rows = value if isinstance(value, list) else []
-    return "; ".join(
-        ", ".join(str(cell) for cell in row.values() if not is_empty(cell) and not _is_id(cell)) for row in rows if isinstance(row, dict)
-    )
+def _rows(component: Component, value: Any, scope: Scope) -> str:
+    rows = [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []
+    return "; ".join(", ".join(_cells(component, row, scope)) for row in rows)
+
+
+def _cells(component: Component, row: Mapping[str, Any], scope: Scope) -> Iterator[str]:
+    for part in component.inputs:
+        cell = dig(row, part.path)
+        if cell is not MISSING and not is_empty(cell) and not _is_id(cell):
+            yield str(cell) if part.raw.get("valuesExpression") else widgets()[part.type].words(part, cell, scope)
