@@ -108,9 +108,9 @@ def keep(session: Session, row: MessageLog, routed: Routed) -> dict[str, Any] | 
         return record
     wrong = [problem for problem in routed.mapped.problems if problem.severity == "error"]
     for problem in wrong[:MOST_ITEMS]:
-        _list(session, row, "mapping", f"{name} v{routed.mapped.version}: {problem.message}")
+        _list(session, row, "unmapped", f"{name} v{routed.mapped.version}: {problem.message}")
     if not wrong:
-        _list(session, row, "mapping", f"{name} v{routed.mapped.version}: it holds several records, one is expected")
+        _list(session, row, "unmapped", f"{name} v{routed.mapped.version}: it holds several records, one is expected")
     return None
 
 

@@ -24,7 +24,7 @@ from integrations.quality.rules import Rule
 from integrations.quality.tables import QualityFinding, QualityInspection, QualityValue
 
 _LOST = {  # a message that became no record, by why it is on the work list: what the scorecard counts it as
-    "unreadable": "unreadable", "truncated": "unreadable", "too_large": "unreadable", "no_mapping": "unmapped", "mapping": "unmapped",
+    "unreadable": "unreadable", "truncated": "unreadable", "too_large": "unreadable", "no_mapping": "unmapped", "unmapped": "unmapped",
 }  # fmt: skip
 MOST_FINDINGS = 200  # kept of one message; the count is of all
 
@@ -106,7 +106,7 @@ def _lost(session: Session, row: MessageLog) -> list[tuple[str, str]]:
     if row.state != "unmatched":
         return []
     items = session.scalars(select(WorkItem).where(WorkItem.message_id == row.id, WorkItem.reason.in_(_LOST)).order_by(WorkItem.id))
-    return [(_LOST[item.reason], item.detail.split(": ")[1] if item.reason == "mapping" and ": " in item.detail else "") for item in items]
+    return [(_LOST[item.reason], item.detail.split(": ")[1] if item.reason == "unmapped" and ": " in item.detail else "") for item in items]
 
 
 def _records(session: Session, settings: Settings, row: MessageLog) -> list[Mapping[str, Any]]:

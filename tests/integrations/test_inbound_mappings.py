@@ -147,7 +147,7 @@ def test_what_the_mapping_cannot_place_is_listed_with_its_place_and_found_once_t
     world.call("hl7.oml_o21", "i1:t1:1", patientId=world.patient_id, visitNumber="V1", orderId="O1", tests=[{"code": "2823-3", "name": "钾"}])
     row = came(world, "C1", code="K")
     ((reason, detail),) = items(world)
-    assert (reason, detail.split(": ")[0], "K is not in the code table" in detail) == ("mapping", "old_lis_oru v1", True)
+    assert (reason, detail.split(": ")[0], "K is not in the code table" in detail) == ("unmapped", "old_lis_oru v1", True)
     assert (row.state, told(world)) == ("unmatched", [])
     with world.sessions() as session:
         mappings.save_draft(session, "old_lis", {"rows": [{"code": "K", "value": "2823-3"}], "otherwise": None}, by="test")
@@ -221,7 +221,7 @@ def test_a_resource_whose_mapping_fails_is_kept_listed_and_handed_on_once_it_is_
     name(world, "partner", "ServiceRequest = partner_request")
     begins(world, "fhir_ServiceRequest")
     row = sent(world, REQUEST)
-    assert (row.state, items(world), begun(world)) == ("unmatched", [("mapping", "partner_request v1: birthDate: 手术 is no date")], [])
+    assert (row.state, items(world), begun(world)) == ("unmatched", [("unmapped", "partner_request v1: birthDate: 手术 is no date")], [])
     publish(world, "partner_request", '{"referralReason": reasonCode[0].text}', "fhir")
     with runtime.transaction() as session:
         assert again.possible(session, session.get_one(MessageLog, row.id)) == ("retry",)
@@ -277,7 +277,7 @@ def test_what_a_webhook_says_wrongly_is_listed_with_its_place(homecare: World) -
     assert hook(homecare, b"<xml/>") == 200
     assert hook(homecare, {"id": "n2", "event": "visit.done", "no": "H8"}) == 200
     assert items(homecare) == [
-        ("mapping", "homecare v1: pain: much is no number"), ("unreadable", "It is no JSON object."),
+        ("unmapped", "homecare v1: pain: much is no number"), ("unreadable", "It is no JSON object."),
         ("no_receiver", "No process begins with visit_done or waits for it (H8)"),
     ]  # fmt: skip
 

@@ -7,16 +7,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from engine.errors import Conflict
 from integrations.hl7 import mllp, read
 from integrations.hl7.listener import sweep
+from integrations.hl7.together import Together
 from integrations.messages import worklist
 from integrations.messages.tables import MessageLog
 from tests.integrations.conftest import World
@@ -195,3 +200,70 @@ def test_what_was_acknowledged_outlives_a_kill(world: World, after: int) -> None
     sweep(world.sessions, older=0)
     world.placed()
     assert reasons(world) == ["unknown_order"] * len(stored)
+
+
+def test_what_a_peer_sends_ahead_is_stored_in_one_transaction_and_answered_in_order(world: World) -> None:
+    commits: list[int] = []
+    event.listen(world.sessions.kw["bind"], "commit", lambda _connection: commits.append(1))
+    text = "MSH|^~\\&|LAB|H|C|C|2026||ZZZ^Z01|A{0}|P|2.5.1\rZZZ|1\r"
+    with mllp.connect({"host": "127.0.0.1", "port": world.listener.port, "timeout": 20}, {}) as connection:
+        connection.sendall(b"".join(mllp.frame(text.format(n).encode()) for n in range(20)))
+        kept = bytearray()
+        answers = [read.parse((mllp.read_frame(connection, kept) or b"").decode()).get("MSA", 2) for _ in range(20)]
+    assert answers == [f"A{n}" for n in range(20)]
+    world.placed()
+    assert len(commits) <= 6, "storing and placing, a few times where the pieces of TCP fell apart"
+
+
+def test_one_that_fails_among_many_does_not_cost_the_others_theirs() -> None:
+    def work(given: Sequence[int]) -> list[int]:
+        if 3 in given:
+            raise Conflict("three")
+        return [2 * number for number in given]
+
+    together: Together[int, int] = Together(work)
+    found: dict[int, object] = {}
+
+    def bring(number: int) -> None:
+        try:
+            found[number] = together.do(number)
+        except Conflict as error:
+            found[number] = error.message
+
+    threads = [threading.Thread(target=bring, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(5)
+    assert found == {0: 0, 1: 2, 2: 4, 3: "three", 4: 8, 5: 10}
+
+
+def test_an_error_of_another_kind_leaves_nobody_waiting() -> None:
+    entered, go = threading.Event(), threading.Event()
+
+    def work(given: Sequence[str]) -> list[str]:
+        if "first" in given:
+            entered.set()
+            assert go.wait(5)
+            return list(given)
+        raise ZeroDivisionError
+
+    together: Together[str, str] = Together(work)
+    ended: list[str] = []
+
+    def bring(name: str) -> None:
+        try:
+            together.do(name)
+        except (ZeroDivisionError, ConnectionError) as error:
+            ended.append(type(error).__name__)
+
+    threads = [threading.Thread(target=bring, args=(name,)) for name in ("first", "second", "third")]
+    threads[0].start()
+    assert entered.wait(5)
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.1)
+    go.set()
+    for thread in threads:
+        thread.join(5)
+    assert sorted(ended) == ["ConnectionError", "ZeroDivisionError"]

@@ -38,7 +38,6 @@ REASONS = {
     "unknown_patient": lazy_gettext("its patient is not known"),
     "failed": lazy_gettext("could not be handed on"),
     "unmapped": lazy_gettext("a value of the row finds no place"),
-    "mapping": lazy_gettext("values that find no place in its mapping"),
     "possible_patient": lazy_gettext("may be about somebody whom we know"),
     "incomplete": lazy_gettext("lacks what it cannot do without"),
     "identity": lazy_gettext("contradicts itself about the patient"),
