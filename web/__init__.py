@@ -24,6 +24,7 @@ FEATURES = (
     "hooks",
     "inbox",
     "insight",
+    "legacy",
     "live",
     "money",
     "operations",

@@ -78,6 +78,9 @@ TABLE: dict[str, Mapping[str, Scope]] = {
     "mappings.change": _row(everywhere=("integration_engineer",)),
     "quality.change": _row(everywhere=OPERATE),
     "patient.review": _row(everywhere=("registrar",)),
+    "legacy.view": _row(everywhere=(*REDESIGN, "integration_engineer")),
+    "legacy.work": _row(everywhere=("project_manager", "integration_engineer")),
+    "legacy.sign": _row(everywhere=REDESIGN),
     # money
     "money.view": _row(everywhere=("cashier", *OPERATE)),
     "money.run": _row(everywhere=("cashier", *OPERATE)),

@@ -32,6 +32,7 @@ NAVIGATION: tuple[tuple[str, Any, str], ...] = (
     ("insight.show", lazy_gettext("Figures"), "insight.view"),
     ("governance.dictionary", lazy_gettext("Data"), "governance.view"),
     ("governance.duplicates", lazy_gettext("Duplicates"), "patient.review"),
+    ("legacy.show", lazy_gettext("Moving"), "legacy.view"),
     ("studio.show", lazy_gettext("Studio"), "studio.view"),
     ("rollout.show", lazy_gettext("Rollout"), "rollout.view"),
     ("admin.accounts", lazy_gettext("People"), "admin.accounts"),

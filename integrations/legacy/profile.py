@@ -20,6 +20,7 @@ FEW = 20  # so many distinct values are a code, and are listed
 _DATE = re.compile(r"(?:19|20|99)\d{2}([-/.年]?)\d{1,2}\1?\d{1,2}日?(?:[T ]\d{1,2}:\d{2}(?::\d{2})?)?")
 _NOTHING = re.compile(r"(?i)null|none|n/?a|nil|无|未知|不详|[-—/?？.]+|0{6,}|9{6,}|x{3,}|test|测试.*")
 _LIMIT_DATE = re.compile(r"(1900|1899|1970|2099|9999|0001)-?01-?01.*|9999.*")
+_PERSONAL = re.compile(r"(?i)姓名|name|电话|手机|phone|地址|住址|addr|身份证|证件|联系")
 _GARBLED = re.compile("锟斤拷|烫烫|\ufffd|Ã|鎴|璇")
 
 
@@ -111,11 +112,11 @@ def _told(name: str, column: _Column, rows: int) -> dict[str, Any]:
     main = kinds[0][0] if kinds else "empty"
     if len(kinds) > 1 and kinds[0][1] < 0.95 * column.filled:
         main = "number" if set(column.kinds) <= {"integer", "number"} else "mixed"
-    few = not column.more and len(column.values) <= FEW and main not in ("id_card", "phone")
-    listed = column.values.most_common(FEW) if few and (column.filled > 2 * len(column.values) or column.filled < FEW) else []
+    few = not column.more and len(column.values) <= FEW and column.filled > 2 * len(column.values)
+    listed = column.values.most_common(FEW) if few and main not in ("id_card", "phone") and not _PERSONAL.search(name) else []
     return {
         "name": name, "type": main, "kinds": dict(kinds), "filled": column.filled / rows if rows else 0.0, "distinct": len(column.values),
         "more": column.more, "low": column.low if main in ("integer", "number", "date") else None,
         "high": column.high if main in ("integer", "number", "date") else None, "shortest": column.shortest, "longest": column.longest,
-        "values": [[text[:60], count] for text, count in listed if main not in ("id_card", "phone")], "odd": dict(column.odd),
+        "values": [[text[:60], count] for text, count in listed], "odd": dict(column.odd),
     }  # fmt: skip

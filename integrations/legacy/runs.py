@@ -129,6 +129,7 @@ def _do(session: Session, held: Ground, run: LegacyRun, rows: list[tuple[LegacyR
 
 
 Outcome = tuple[list[str], str]
+_SETTLED = {"rejected": "rejected", "refused": "refused", "moved": "skipped"}  # until the rows are checked anew
 
 
 def _next(session: Session, run: LegacyRun) -> list[LegacyRow]:
@@ -172,15 +173,15 @@ def _check(session: Session, held: Ground, run: LegacyRun, row: LegacyRow, mappe
 
 def _dry(session: Session, held: Ground, run: LegacyRun, row: LegacyRow, coming: Any) -> Outcome:
     """Counts what would be done."""
-    if row.state in ("rejected", "moved"):
-        return ["rejected" if row.state == "rejected" else "skipped"], ""
+    if row.state in _SETTLED:
+        return [_SETTLED[row.state]], ""
     found = plan.plan(session, held, row, coming)
     return _counted(found), _words(found.reasons)
 
 
 def _move(session: Session, held: Ground, run: LegacyRun, row: LegacyRow, mapped: Any) -> Outcome:
-    if row.state in ("rejected", "moved"):
-        return ["rejected" if row.state == "rejected" else "skipped"], ""
+    if row.state in _SETTLED:
+        return [_SETTLED[row.state]], ""
     found = plan.plan(session, held, row)
     if found.action == "create":
         try:

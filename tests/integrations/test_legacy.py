@@ -61,7 +61,8 @@ def line(n: int, state: str = "8", **changes: str) -> str:
     over = state in ("8", "9")
     values = {
         "病例号": f"C{n}", "患者号": f"P{n}", "状态": state, "挂号时间": "2026-03-02 08:00", "分诊开始": "" if state == "1" else "2026-03-02 08:10",
-        "分诊完成": "" if state == "1" else "2026-03-02 08:15", "离院时间": "2026-03-02 09:00" if over else "", "姓名": f"测{chr(0x4E00 + n * 37)}{chr(0x5200 + n * 11)}",
+        "分诊完成": "" if state == "1" else "2026-03-02 08:15",
+        "离院时间": "2026-03-02 09:00" if over else "", "姓名": f"测{chr(0x4E00 + n * 37 % 20000)}{chr(0x5200 + n * 11 % 18000)}",
         "性别": "男", "生日": f"{1950 + n % 50}-0{1 + n % 9}-1{n % 10}", "电话": f"139{10000000 + n * 7919:08d}", "主诉": "咳嗽", "护士": "n07",
     }  # fmt: skip
     return ",".join({**values, **changes}.values())
@@ -341,7 +342,7 @@ def test_whatever_comes_a_dry_run_says_what_the_batch_does_twice_is_as_once_and_
     dry, moved = go(ready, migration, "check", "dry"), go(ready, migration, "move")
     assert dry == moved
     after = everything(ready)
-    assert go(ready, migration, "check", "dry", "move", most=most).get("created", 0) == 0
+    assert go(ready, migration, "dry", "move", most=most).get("created", 0) == 0
     assert everything(ready) == after
     with ready() as session:
         first = [run.id for run in runs.of(session, migration) if run.kind == "move"][-1]

@@ -17,6 +17,7 @@ COMMANDS = {
     "instances": "steer:instances",
     "jobs": "operate:jobs",
     "kpi": "kpi:kpi",
+    "legacy": "legacy:legacy",
     "migrate": "serve:migrate",
     "play": "play:play",
     "serve": "serve:serve",
