@@ -34,6 +34,23 @@ class Outbound:
     mapped: Any = None
 
 
+_LOG, _CONNECTION = MessageLog.__table__, Connection.__table__
+_NOW = bindparam("now", type_=_CONNECTION.c.circuit_since.type)
+_ENDED = (
+    update(_LOG)
+    .where(_LOG.c.id == bindparam("of"))
+    .values({name: bindparam(name) for name in ("state", "answer", "error", "ended", "seconds")})
+)
+_MET = (
+    update(_CONNECTION)
+    .where(_CONNECTION.c.name == bindparam("of"))
+    .values(
+        circuit=bindparam("seen"), circuit_since=case((_CONNECTION.c.circuit == bindparam("seen"), _CONNECTION.c.circuit_since), else_=_NOW)
+    )
+)
+_WELL, _BADLY = _MET.values(last_good=_NOW), _MET.values(last_bad=_NOW, last_error=bindparam("last_error"))
+
+
 def digest(content: bytes | str) -> str:
     """SHA-256 of a message, to tell a resend from a reused id."""
     return hashlib.sha256(content if isinstance(content, bytes) else content.encode()).hexdigest()
@@ -75,14 +92,12 @@ def by_reference(session: Session, reference: str) -> MessageLog | None:
 
 def end(row_id: str, connection: str, state: str, started: float, *, answer: Any = None, error: str | None = None) -> None:
     """Writes how a sending ended to its row and its connection, a statement each; `started` is the monotonic time at which it began."""
-    now, seen = clock.now(), circuit.state(connection)
-    values = {"state": state, "answer": answer, "error": error, "ended": now, "seconds": round(time.monotonic() - started, 4)}
-    met = {"last_good": now} if state in ("answered", "refused") else {"last_bad": now, "last_error": (error or "")[:500]}
-    since = case((Connection.circuit == seen, Connection.circuit_since), else_=bindparam("now", now, Connection.circuit_since.type))
-    about = update(Connection).where(Connection.name == connection).values(circuit=seen, circuit_since=since, **met)
+    now, good = clock.now(), state in ("answered", "refused")
+    ended = {"of": row_id, "state": state, "answer": answer, "error": error, "ended": now, "seconds": round(time.monotonic() - started, 4)}
+    met = {"of": connection, "seen": circuit.state(connection), "now": now, **({} if good else {"last_error": (error or "")[:500]})}
     with runtime.transaction() as session:
-        session.execute(update(MessageLog).where(MessageLog.id == row_id).values(**values))
-        session.execute(about)
+        session.connection().execute(_ENDED, ended)
+        session.connection().execute(_WELL if good else _BADLY, met)
 
 
 def _begin(call: Call, link: Link, message: Outbound) -> tuple[str, Any]:
