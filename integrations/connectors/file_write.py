@@ -42,7 +42,7 @@ class Output:
 
     file: str = about("File", "文件")
     size: int = about("Bytes", "字节数")
-    digest: str = about("SHA-256", "SHA-256")
+    digest: str = about("Digest (SHA-256)", "摘要（SHA-256）")
 
 
 @connector(

@@ -26,7 +26,7 @@ COUNTS: dict[str, tuple[Any, str]] = {  # words, kind of badge
     "patients changed": (lazy_gettext("patients completed"), "info"),
     "patients existing": (lazy_gettext("patients known"), ""),
     "patients kept": (lazy_gettext("patients that stay"), "warning"),
-    "open": (lazy_gettext("open"), "info"),
+    "open": (lazy_gettext("still under way"), "info"),
     "completed": (lazy_gettext("ended"), ""),
     "cancelled": (lazy_gettext("broken off"), ""),
 }
