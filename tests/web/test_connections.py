@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from flask_babel import force_locale
 from sqlalchemy import select
 
 import integrations
@@ -18,6 +19,7 @@ from integrations.hl7 import inbound
 from integrations.messages.tables import MessageAction, MessageLog, WorkItem
 from integrations.patients import index
 from tests.web.clinic import Clinic, Person
+from web.connections.sentences import said
 from web.db import db
 from web.records.tables import AccessRecord
 
@@ -334,3 +336,23 @@ def test_once_its_order_is_there_a_message_finds_its_place(clinic: Clinic) -> No
     item = db.session.scalars(select(WorkItem)).one()
     engineer(clinic).post(f"/worklist/{item.id}/again")
     assert (fresh(row).state, row.instance_id) == ("matched", visit.id)
+
+
+def test_reasons_and_their_details_are_in_the_readers_language(clinic: Clinic) -> None:
+    detail = came("NOBODY").error
+    assert str(detail) in engineer(clinic).text("/worklist"), "these people read English"
+    with clinic.app.test_request_context(), force_locale("zh"):
+        assert said(detail) == "本系统没有发出过该医嘱（NOBODY）"
+        assert said("old_lis v3: birthDate: 19 is no date") == "old_lis v3: birthDate: 19 不是日期"
+        assert said("his:6661 cannot be reached: timed out") == "无法连接 his:6661：timed out"
+        assert said("the far end's own words") == "the far end's own words"
+
+
+def test_a_setting_that_names_no_published_mapping_is_not_saved(clinic: Clinic) -> None:
+    person = engineer(clinic)
+    given = {"address.host": "127.0.0.1", "address.port": "2575", "address.mappings": "ADT = gone"}
+    page = person.post("/connections/mllp", given)
+    assert page.status_code == 422
+    assert "names a mapping that is not published" in page.get_data(as_text=True)
+    db.session.rollback()
+    assert "mappings" not in book.get(db.session(), "mllp").address
