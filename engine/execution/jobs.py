@@ -51,7 +51,7 @@ def claim(session: Session, owner: str, limit: int, lease: timedelta, *, kinds: 
             statements.told(job, values)
         return taken
     found = statements.claim_due_jobs(kinds).all(statements.connection(session), {"at_now": now, "at_most": limit, **claim})
-    found.sort(key=lambda job: (-job["priority"], job["due"]))
+    found.sort(key=lambda job: (-job["priority"], job["due"], job["id"]))
     return [_loaded(session, row) for row in found]
 
 

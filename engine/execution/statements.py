@@ -85,7 +85,7 @@ def _due(kinds: tuple[str, ...] | None) -> Select[Any]:
     query = select(_job).join(_instance, _instance.c.id == c.instance_id).where(due, _instance.c.state == literal_column("'running'"))
     if kinds is not None:
         query = query.where(c.kind.in_(_literals(kinds)))
-    return query.order_by(c.priority.desc(), c.due).limit(bindparam("at_most")).with_for_update(skip_locked=True, of=_job)
+    return query.order_by(c.priority.desc(), c.due, c.id).limit(bindparam("at_most")).with_for_update(skip_locked=True, of=_job)
 
 
 @cache

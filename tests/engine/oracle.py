@@ -96,9 +96,10 @@ class Oracle:
             self.state = None
 
     def hour(self) -> None:
-        """Every timer that is armed comes due."""
-        if self.state and self.state.fire():
-            self.state = None
+        """Every timer that is armed comes due, in the order in which they were armed."""
+        for arrival in sorted(self.state.armed_since()) if self.state else []:
+            if self.state and arrival in self.state.armed_since() and self.state.fire(arrival):
+                self.state = None
 
     def timers(self) -> int:
         """How many are armed."""
@@ -148,13 +149,17 @@ class State:
                 return self._after([each] if each.complete(arrival) else [])
         raise AssertionError("nobody waits there")
 
-    def fire(self) -> bool:
-        """An hour passes for the block; True when it is over."""
-        if self.armed:
-            if self.plan.block[2]:
-                return True
+    def armed_since(self) -> list[int]:
+        """When each armed timer was armed."""
+        return [self.arrival] * self.armed + [at for each in self.now for at in each.armed_since()]
+
+    def fire(self, arrival: int) -> bool:
+        """The timer that was armed then comes due; True when the block is over."""
+        if self.arrival == arrival:
             self.armed = False
-        return self._after([each for each in self.now if each.fire()])
+            return bool(self.plan.block[2])
+        holder = next(each for each in self.now if arrival in each.armed_since())
+        return self._after([holder] if holder.fire(arrival) else [])
 
     def _after(self, done: list[State]) -> bool:
         self.now = [each for each in self.now if each not in done]
@@ -171,7 +176,7 @@ class State:
         return False
 
     def timers(self) -> int:
-        return int(self.armed) + sum(each.timers() for each in self.now)
+        return len(self.armed_since())
 
 
 def shown(world: Any) -> tuple[Counter[tuple[str, str]], int]:
