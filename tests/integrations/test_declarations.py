@@ -108,7 +108,7 @@ def test_masks_leave_enough_to_recognise_and_not_enough_to_use() -> None:
 def test_hl7_is_masked_by_segment_and_keeps_its_structure() -> None:
     text = "MSH|^~\\&|A|B\rPID|1||110101198503120017^^^X^NNCHN||王^小明||19850312|M\rOBX|1|NM|718-7^HGB||131|g/L"
     masked = mask_hl7(text)
-    assert masked.splitlines()[1] == "PID|1||" + "*" * 18 + "^^^*^*****||*^**||********|M"
+    assert masked.splitlines()[1] == "PID|1||" + "*" * 18 + "^^^*^*****||*^**||********|*"
     assert masked.splitlines()[2] == "OBX|1|NM|718-7^HGB||***|g/L"
     assert mask_stage(text) == masked
     assert "131" not in mask_hl7(text.replace("|", "$"))

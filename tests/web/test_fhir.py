@@ -16,6 +16,7 @@ from sqlalchemy import select
 from werkzeug.test import TestResponse
 
 import integrations
+from engine.db import sessions
 from engine.execution.tables import Message
 from integrations import runtime
 from integrations.connections import book
@@ -70,6 +71,7 @@ class Fhir:
 
 @pytest.fixture
 def fhir(clinic: Clinic) -> Fhir:
+    integrations.load(sessions=sessions(db.engine), settings=clinic.app.config["CARELANE"])
     return Fhir(clinic)
 
 
