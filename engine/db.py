@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from threading import Lock
 from typing import Any
@@ -176,7 +177,7 @@ def _cursor(database: str, driver: Any) -> Any:
     return driver.cursor()
 
 
-def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> Any:
+def on_driver(connection: Connection, statement: str, bound: Sequence[Any], name: str = "") -> Any:
     """Executes a statement on the driver's own cursor, once for each of `bound`, and returns the cursor, whose next use ends this one.
 
     For what runs so often that SQLAlchemy's work around each execution would cost more than the statement. Parameters are
@@ -184,7 +185,8 @@ def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> A
     hears of these too.
     """
     dialect, driver = connection.dialect, connection.connection.driver_connection
-    cursor = connection.info.get(_CURSOR) or connection.info.setdefault(_CURSOR, _cursor(dialect.name, driver))
+    key = _CURSOR + name
+    cursor = connection.info.get(key) or connection.info.setdefault(key, _cursor(dialect.name, driver))
     for told in connection.engine.dispatch.before_cursor_execute:
         told(connection, cursor, statement, bound, None, len(bound) > 1)
     try:
@@ -193,11 +195,31 @@ def on_driver(connection: Connection, statement: str, bound: Sequence[Any]) -> A
         else:
             cursor.executemany(statement, bound)
     except dialect.loaded_dbapi.Error as error:
-        base, gone = dialect.loaded_dbapi.Error, dialect.is_disconnect(error, driver, cursor)
-        if gone:
-            connection.invalidate(error)
-        raise DBAPIError.instance(statement, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect) from error
+        raise _told(connection, error, statement) from error
     return cursor
+
+
+@contextmanager
+def pipeline(connection: Connection) -> Iterator[None]:
+    """On PostgreSQL: what is executed inside is sent without waiting; the answers, errors too, are there at its end."""
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.pipeline():
+            yield
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise _told(connection, error, "several statements together") from error
+
+
+def _told(connection: Connection, error: Exception, statement: str) -> DBAPIError:
+    """A driver's error as SQLAlchemy's; a connection that is gone is given up."""
+    dialect = connection.dialect
+    gone = dialect.is_disconnect(error, connection.connection.driver_connection, None)  # type: ignore[arg-type]
+    if gone:
+        connection.invalidate(error)
+    base = dialect.loaded_dbapi.Error
+    made = DBAPIError.instance(statement, None, error, base, hide_parameters=True, connection_invalidated=gone, dialect=dialect)
+    assert isinstance(made, DBAPIError)
+    return made
 
 
 def write_lock(session: Session) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass
 from itertools import chain
@@ -15,9 +16,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, Executable
 from sqlalchemy.engine import default
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.crud import REQUIRED
 
-from engine.db import UtcDateTime, on_driver
+from engine.db import UtcDateTime, on_driver, pipeline
 
 MOST_AT_ONCE = 8  # rows of one INSERT; more go one by one
 _NUMBER = re.compile(r"\$(\d+)")
@@ -55,18 +57,26 @@ class Prepared:
 
     def run(self, connection: Connection, *rows: Mapping[str, Any]) -> int:
         """Executes it once for each row of values and returns how many rows of the database it changed."""
+        return int(self.send(connection, rows).rowcount)
+
+    def send(self, connection: Connection, rows: Sequence[Mapping[str, Any]], *, cursor: str = "") -> Any:
+        """Executes it once for each row of values; the cursor knows how many rows it changed once the answer is there."""
         compiled = self._for(connection.dialect)
         bound = [compiled.bound(row) for row in rows]
         if self.statement.is_insert and 1 < len(bound) <= MOST_AT_ONCE:
             name = (connection.dialect.name, len(bound))
             text = self._many.get(name) or self._many.setdefault(name, compiled.many(len(bound)))
-            return int(on_driver(connection, text, [tuple(chain.from_iterable(bound))]).rowcount)
-        return int(on_driver(connection, compiled.text, bound).rowcount)
+            return on_driver(connection, text, [tuple(chain.from_iterable(bound))], cursor)
+        return on_driver(connection, compiled.text, bound, cursor)
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The rows it selects, by column names."""
+        return self.read(connection, self.send(connection, [values]))
+
+    def read(self, connection: Connection, cursor: Any) -> list[dict[str, Any]]:
+        """The rows that a cursor of `send` has, by column names."""
         compiled = self._for(connection.dialect)
-        return [compiled.read(row) for row in on_driver(connection, compiled.text, [compiled.bound(values)]).fetchall()]
+        return [compiled.read(row) for row in cursor.fetchall()]
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> dict[str, Any] | None:
         """The only row it selects; None when there is none."""
@@ -93,6 +103,41 @@ class Prepared:
         columns = [(column.keyname, column.type._cached_result_processor(dialect, None)) for column in compiled._result_columns or ()]
         binds = tuple((name, writers.get(name), given.get(name)) for name in names)
         return _Compiled(str(compiled), binds, tuple(columns))
+
+
+Write = tuple[Prepared, Sequence[Mapping[str, Any]]]
+
+
+def together(connection: Connection, writes: Sequence[Write], *, after_first: Callable[[], None]) -> int:
+    """Executes statements in order and returns how many rows the first changed; when it changed none, the others count for nothing.
+
+    PostgreSQL gets them without waiting for each answer: the way there and back costs more than most of them.
+    """
+    (first, rows), *others = writes
+    if connection.dialect.name != "postgresql":
+        changed = first.run(connection, *rows)
+        after_first()
+        for statement, values in others if changed else ():
+            statement.run(connection, *values)
+        return changed
+    sent: Any = None
+    try:
+        with pipeline(connection):
+            sent = first.send(connection, rows, cursor="first")
+            after_first()
+            for statement, values in others:
+                statement.send(connection, values)
+    except DBAPIError:
+        if sent is None or sent.rowcount != 0:
+            raise
+    return int(sent.rowcount)
+
+
+def read_and_change(connection: Connection, read: Prepared, change: Prepared, values: Mapping[str, Any]) -> tuple[dict[str, Any] | None, int]:
+    """Reads a row, then changes some: the row, and how many were changed. PostgreSQL gets both at once."""
+    with pipeline(connection) if connection.dialect.name == "postgresql" else nullcontext():
+        seen, changed = read.send(connection, [values], cursor="read"), change.send(connection, [values], cursor="first")
+    return next(iter(read.read(connection, seen)), None), int(changed.rowcount)
 
 
 def _shift(group: str, by: int) -> str:

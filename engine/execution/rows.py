@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 
 from engine import clock
@@ -23,6 +22,7 @@ from engine.execution.effects import (
     TimerSet,
 )
 from engine.execution.environment import Deployed, cached, settings
+from engine.execution.prepared import Write
 from engine.execution.tables import Event, Incident, Instance, Job, Subscription, Task, offer, urgency
 from engine.execution.values import encode
 
@@ -134,23 +134,21 @@ class Rows:
             elif kind in ("message", "signal") and self.subs.pop(place, None) is None:
                 self.closed["sub"].append(place)
 
-    def flush(self) -> None:
-        """Writes everything: closings first, then what is new."""
-        connection = statements.connection(self.session)
+    def writes(self) -> list[Write]:
+        """What writes everything: closings first, then what is new."""
+        found: list[Write] = []
         for name, state in (("done", "completed"), ("off", "cancelled")):
-            self._end(connection, Task, self.closed[f"task {name}"], state=state, ended=self.now, ended_by=self.actor)
-            self._end(connection, Job, self.closed[f"job {name}"], state="done" if name == "done" else "cancelled", ended=self.now)
-        self._end(connection, Incident, self.closed["incident"], state="resolved", resolved=self.now, resolved_by=self.actor)
+            found += self._ending(Task, self.closed[f"task {name}"], state=state, ended=self.now, ended_by=self.actor)
+            found += self._ending(Job, self.closed[f"job {name}"], state="done" if name == "done" else "cancelled", ended=self.now)
+        found += self._ending(Incident, self.closed["incident"], state="resolved", resolved=self.now, resolved_by=self.actor)
         if tokens := self.closed["sub"]:
-            statements.UNSUBSCRIBE.run(connection, *({"at_instance": self.instance.id, "at_token": token} for token in tokens))
-        tables: tuple[tuple[Any, Collection[dict[str, Any]]], ...] = (
+            found.append((statements.UNSUBSCRIBE, [{"at_instance": self.instance.id, "at_token": token} for token in tokens]))
+        opened: tuple[tuple[Any, Collection[dict[str, Any]]], ...] = (
             (Task, self.tasks.values()), (Job, self.jobs.values()), (Subscription, self.subs.values()),
             (Incident, self.incidents.values()), (Event, self.events),
         )  # fmt: skip
-        for table, rows in tables:
-            if rows:
-                statements.INSERT[table].run(connection, *rows)
+        return found + [(statements.INSERT[table], list(rows)) for table, rows in opened if rows]
 
-    def _end(self, connection: Connection, table: Any, tokens: list[str], **values: Any) -> None:
-        if tokens:
-            statements.END[table].run(connection, *({"at_instance": self.instance.id, "at_token": token, **values} for token in tokens))
+    def _ending(self, table: Any, tokens: list[str], **values: Any) -> list[Write]:
+        rows = [{"at_instance": self.instance.id, "at_token": token, **values} for token in tokens]
+        return [(statements.END[table], rows)] if rows else []

@@ -49,7 +49,7 @@ INSERT = {entity: _insert(entity) for entity in (Instance, Task, Job, Subscripti
 
 READ_INSTANCE = Prepared(select(_instance).where(_instance.c.id == bindparam("at_id")).with_for_update())
 READ_TASK = Prepared(
-    select(_instance, _task.c.token.label("task_token"), _task.c.assignee.label("task_assignee"))
+    select(_instance, _task.c.token.label("task_token"))
     .join(_task, _instance.c.id == _task.c.instance_id)
     .where(_task.c.id == bindparam("at_id"))
     .with_for_update(of=_instance)  # PostgreSQL: whoever moves an instance takes it before anything of it

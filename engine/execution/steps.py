@@ -16,6 +16,7 @@ from engine import clock, faults
 from engine.errors import NotFound, Refused, Stale
 from engine.execution import state, statements
 from engine.execution.environment import Deployed
+from engine.execution.prepared import Write, together
 from engine.execution.rows import Rows
 from engine.execution.run import Run
 from engine.execution.statements import FOLLOWED
@@ -43,13 +44,17 @@ def store(session: Session, row: Instance, run: Run, *, actor: str, handled: Col
     values = {**_followed(row, run), "body": state.dump(run)}
     if run.over:
         values |= {"state": "completed", "ended": clock.now(), "end_element": run.end_element}
-    _save(session, row, values, new=new)
-    faults.point("step.saved")
+    connection = statements.connection(session)
+    writes = _saving(row, values, new=new)
     rows = Rows(session, row, run.env, actor, handled)
     for effect in run.effects.items:
         rows.add(effect)
     run.effects.items = []
-    rows.flush()
+    if together(connection, [*writes, *rows.writes()], after_first=lambda: faults.point("step.saved")) != 1:
+        raise Stale("The visit moved on while this step was computed.")
+    if new:
+        make_transient_to_detached(row)
+        session.add(row)
     faults.point("step.written")
     if not run.over:
         _deliver_early(session, row, run, rows, actor)
@@ -64,23 +69,20 @@ def _instance(session: Session, id: str) -> Instance:
     return statements.adopt(session, Instance, found)
 
 
-def _save(session: Session, row: Instance, values: dict[str, Any], *, new: bool) -> None:
-    connection = statements.connection(session)
+def _saving(row: Instance, values: dict[str, Any], *, new: bool) -> list[Write]:
+    """What writes the instance itself, the row first; the object is told at once."""
     if new:
         whole = {name: getattr(row, name) for name in Instance.__table__.c.keys()} | values  # noqa: SIM118  of columns
-        statements.INSERT[Instance].run(connection, whole)
         statements.told(row, whole)
-        make_transient_to_detached(row)
-        session.add(row)
-        return
+        return [(statements.INSERT[Instance], [whole])]
     followed = {name: values[name] for name in FOLLOWED if getattr(row, name) != values[name]}
     written = {name: value for name, value in values.items() if name not in FOLLOWED} | followed | {"rev": row.rev + 1}
-    if statements.save_instance(tuple(written)).run(connection, {"at_id": row.id, "at_rev": row.rev, **written}) != 1:
-        raise Stale("The visit moved on while this step was computed.")
+    writes: list[Write] = [(statements.save_instance(tuple(written)), [{"at_id": row.id, "at_rev": row.rev, **written}])]
     statements.told(row, written)
     if followed:
         all_four = {name: values[name] for name in FOLLOWED}
-        statements.FOLLOW_TASKS.run(connection, {"at_instance": row.id, "at_acuity": urgency(row.acuity)[0], **all_four})
+        writes.append((statements.FOLLOW_TASKS, [{"at_instance": row.id, "at_acuity": urgency(row.acuity)[0], **all_four}]))
+    return writes
 
 
 def _followed(row: Instance, run: Run) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import forms
 from engine import clock, errors
 from engine.execution import environment, state, statements
 from engine.execution.environment import Deployed
+from engine.execution.prepared import read_and_change
 from engine.execution.steps import advance
 from engine.execution.tables import Event, Instance, Task
 from engine.execution.values import encode
@@ -117,12 +118,13 @@ def save_draft(session: Session, task_id: str, values: dict[str, Any], *, user: 
 def complete(session: Session, task_id: str, values: dict[str, Any], *, user: str) -> Instance:
     """Completes a task with typed, validated values and moves its instance on. Exactly one of many callers succeeds."""
     connection = statements.connection(session)
-    found = statements.READ_TASK.first(connection, {"at_id": task_id})
+    ending = {"state": "completed", "ended": clock.now(), "ended_by": user, "assignee": user, "draft": None}
+    asked = {"at_id": task_id, "at_user": user, **ending}
+    found, completed = read_and_change(connection, statements.READ_TASK, statements.COMPLETE_TASK, asked)
     if found is None:
         raise errors.NotFound("There is no such task.")
-    token, assignee = found.pop("task_token"), found.pop("task_assignee")
-    ending = {"state": "completed", "ended": clock.now(), "ended_by": user, "assignee": user, "draft": None}
-    if assignee not in (None, user) or statements.COMPLETE_TASK.run(connection, {"at_id": task_id, "at_user": user, **ending}) != 1:
+    token = found.pop("task_token")
+    if not completed:
         task = get(session, task_id)
         session.refresh(task)
         raise errors.Conflict(_taken(task), assignee=task.assignee, state=task.state)
