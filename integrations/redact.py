@@ -9,10 +9,11 @@ from typing import Any
 
 # Names that are personal wherever they appear, in our own variables and in FHIR
 PERSONAL = frozenset((
-    "name", "patientName", "idCard", "medicalCard", "phone", "address", "birthDate", "allergies", "given", "family", "text",
+    "name", "patientName", "idCard", "medicalCard", "insuranceNumber", "phone", "address", "birthDate", "allergies", "given", "family", "text",
     "telecom", "line", "summary", "contentString", "valueString", "payload",
 ))  # fmt: skip
-SECRET = re.compile(r"secret|password|token|api_?v?3?_?key|private|authorization", re.IGNORECASE)
+SECRET = re.compile(r"secret|password|token|api_?v?3?_?key|private|authorization|cookie", re.IGNORECASE)
+_IN_FHIR = {"value": "system", "display": "reference"}  # an identifier's value, the name beside a reference: personal beside the other one
 
 # Fields of HL7 segments that say nothing about a person (HL7 v2.5.1 chapters 2 to 8); every other field of every segment is masked
 _HL7_PLAIN = {
@@ -40,7 +41,8 @@ def mask(text: str) -> str:
 def mask_values(value: Any, names: frozenset[str] = PERSONAL) -> Any:
     """A copy of a JSON value with every text under a personal or secret name masked."""
     if isinstance(value, Mapping):
-        return {k: _masked(v) if k in names or SECRET.search(str(k)) else mask_values(v, names) for k, v in value.items()}
+        hidden = names | {name for name, beside in _IN_FHIR.items() if beside in value and isinstance(value.get(name), str)}
+        return {k: _masked(v) if k in hidden or SECRET.search(str(k)) else mask_values(v, names) for k, v in value.items()}
     return [mask_values(item, names) for item in value] if isinstance(value, list | tuple) else value
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,21 +61,29 @@ def channel(link: Link) -> Iterator[Any]:
     if importlib.util.find_spec("pika") is None:
         raise ConnectorFailed("amqp.publish needs the optional package: pip install carelane[amqp]", kind="permanent")
     import pika
-    from pika.exceptions import AMQPConnectionError, ProbableAccessDeniedError, ProbableAuthenticationError
+    from pika.adapters.utils.connection_workflow import AMQPConnectorException
+    from pika.exceptions import AMQPConnectionError, AMQPError, ProbableAccessDeniedError, ProbableAuthenticationError
 
     try:
         connection = pika.BlockingConnection(_parameters(link))
     except (ProbableAuthenticationError, ProbableAccessDeniedError) as error:
         raise ConnectorFailed(f"{link.name} does not take our user or virtual host", kind="permanent") from error
-    except (AMQPConnectionError, OSError) as error:
+    except (AMQPConnectionError, AMQPConnectorException, OSError) as error:  # the second one: it listens and says nothing
         raise ConnectorFailed(f"{link.name} cannot be reached: {type(error).__name__}", kind="transient") from error
+    # pika waits for a confirmation for ever, also while the broker's heartbeats come
+    late = AMQPConnectionError(f"nothing came for {link.timeout:g} s")
+    connection._impl.ioloop.call_later(link.timeout, lambda: connection._impl._terminate_stream(late))
     try:
-        opened = connection.channel()
-        opened.confirm_delivery()
+        try:
+            opened = connection.channel()
+            opened.confirm_delivery()
+        except (AMQPError, OSError) as error:
+            raise ConnectorFailed(f"{link.name} opens no channel: {type(error).__name__}", kind="transient") from error
         yield opened
     finally:
         if connection.is_open:
-            connection.close()
+            with suppress(AMQPError, OSError):  # it has confirmed, or the failure is told already
+                connection.close()
 
 
 def _published(link: Link, exchange: str, given: Input, key: str) -> dict[str, bool]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +14,9 @@ from sqlalchemy import delete, select
 from engine.errors import BpmnError, ConnectorFailed
 from integrations.connections import book, circuit
 from integrations.connector import declared
+from integrations.messages import search
 from integrations.messages.tables import MessageLog
+from integrations.simulators import insurance_end
 from integrations.simulators.desk import Faults
 from tests.integrations.conftest import PATIENT, World
 
@@ -30,11 +35,45 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {  # connector: its far end and a
     "sms.send": ("sms", {"phone": "139 1234 5678", "template": "SMS_QUEUE", "parameters": {"name": "王小明", "ticket": "N12"}}),
     "fhir.referral": ("partner", {"referralId": "REF-1", "reason": "手术", "hospital": "协和医院"}),
 }
+INSURED = "330100199001011234"
+CLAIM = {"claimId": "CLAIM-1", "insuranceNumber": INSURED, "items": [{"code": "A01", "name": "诊察费", "amount": 1000}]}
+MORE: dict[str, tuple[str, dict[str, Any]]] = {  # those that need something done before them: `prepared` does it
+    "insurance.presettle": ("insurance", CLAIM),
+    "insurance.settle": ("insurance", {**CLAIM, "insured": 750}),
+    "insurance.reverse": ("insurance", {"claimId": "CLAIM-1", "total": 1000}),
+    "payment.close": ("wechat", {}),
+    "payment.refund": ("wechat", {"refundId": "R1", "amount": 500}),
+}
 wire = pytest.mark.parametrize("type_", CALLS)
+more = pytest.mark.parametrize("type_", MORE)
 
 
 def go(world: World, type_: str, key: str = "i1:t1:1", **changes: Any) -> dict[str, Any]:
     return world.call(type_, key, **{"patientId": world.patient_id, **CALLS[type_][1], **changes})
+
+
+def prepared(world: World, type_: str) -> dict[str, Any]:
+    """The input of one of MORE, with what it is about there: a settled claim, an order, a paid one."""
+    with world.sessions() as session:
+        address = insurance_end.settings(f"http://127.0.0.1:{world.simulators.ports.payment}") | {"timeout": 0.3}
+        book.put(session, "insurance_claim", "insurance_claim", address=address)
+        session.commit()
+    given = dict(MORE[type_][1])
+    if type_.startswith("insurance."):
+        if type_ == "insurance.reverse":
+            world.call("insurance.settle", "before", patientId=world.patient_id, **MORE["insurance.settle"][1])
+            return given
+        return {"patientId": world.patient_id, **given}
+    given["paymentId"] = go(world, "payment.order", "before")["paymentId"]
+    if type_ == "payment.refund":
+        next(iter(world.desk.of("wechat"))).data |= {"state": "paid", "transaction_id": "42001"}
+        assert world.call("payment.close", "paid", paymentId=given["paymentId"]) == {"state": "paid"}
+    with world.sessions() as session:
+        row = book.get(session, "wechat")
+        row.address = {**row.address, "timeout": 0.3}
+        session.commit()
+    book.forget()
+    return given
 
 
 @pytest.fixture(autouse=True)
@@ -177,6 +216,69 @@ def test_no_failure_names_the_patient(world: World, type_: str) -> None:
     assert not any(value in said for value in (PATIENT["name"], PATIENT["idCard"], PATIENT["phone"]))
 
 
+@wire
+def test_the_log_shows_no_person_where_it_is_masked(world: World, type_: str) -> None:
+    go(world, type_)
+    _masked(world)
+
+
+@more
+@pytest.mark.parametrize("fault", ["hang", "lost", "error"])
+def test_a_prepared_call_that_gets_no_answer_or_an_error_is_tried_again_with_one_effect(world: World, type_: str, fault: str) -> None:
+    given, end = prepared(world, type_), MORE[type_][0]
+    world.desk.faults[end] = Faults(**{fault: 1.0, "hang_seconds": 0.6})
+    started = time.monotonic()
+    with pytest.raises(ConnectorFailed) as failed:
+        world.call(type_, **given)
+    assert failed.value.kind == "transient"
+    assert time.monotonic() - started < 3
+    world.desk.faults.clear()
+    done = world.call(type_, **given)
+    after = effects(world, end)
+    assert world.call(type_, **given) == done
+    assert effects(world, end) == after
+
+
+@more
+def test_the_same_key_twice_has_one_effect_when_something_went_before(world: World, type_: str) -> None:
+    given, end = prepared(world, type_), MORE[type_][0]
+    first = world.call(type_, **given)
+    after = effects(world, end)
+    with world.sessions() as session:
+        session.execute(delete(MessageLog))
+        session.commit()
+    assert world.call(type_, **given) == first
+    assert effects(world, end) == after
+
+
+@more
+def test_what_cannot_be_is_permanent(world: World, type_: str) -> None:
+    given = prepared(world, type_)
+    name = "paymentId" if type_.startswith("payment.") else "claimId"
+    with pytest.raises(ConnectorFailed, match=f"{name}: is required") as failed:
+        world.call(type_, **{**given, name: None})
+    assert failed.value.kind == "permanent"
+
+
+@more
+def test_the_log_of_what_went_before_shows_no_person_where_it_is_masked(world: World, type_: str) -> None:
+    world.call(type_, **prepared(world, type_))
+    _masked(world)
+
+
+def effects(world: World, end: str) -> list[dict[str, Any]]:
+    return [copy.deepcopy(item.data) for item in world.desk.of(end)]
+
+
+def _masked(world: World) -> None:
+    with world.sessions() as session:
+        rows = session.scalars(select(MessageLog).where(MessageLog.direction == "out")).all()
+        shown = [json.dumps(search.stages(row, masked=True), ensure_ascii=False) + (row.error or "") for row in rows]
+    assert shown
+    for value in (PATIENT["name"], PATIENT["idCard"], PATIENT["phone"], "13912345678", INSURED):
+        assert not [text for text in shown if value in text]
+
+
 def test_five_failures_open_the_circuit_and_calls_then_fail_at_once(world: World) -> None:
     world.desk.faults["his"] = Faults(error=1.0)
     for number in range(5):
@@ -219,7 +321,6 @@ def wait_until_open(world: World, end: str) -> None:
 
 def _poll(world: World, end: str, *, reachable: bool) -> None:
     import socket
-    import time
 
     for _ in range(100):
         try:
