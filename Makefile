@@ -21,7 +21,7 @@ run: build  ## start a demo clinic: web, worker and simulated far ends (PORT=800
 
 test: .venv/.test build  ## install what tests need and run the whole suite
 	@tools/test-machine
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not bench" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not bench" $(ARGS)
 
 check: .venv/.test build  ## style, types and who may import whom
 	$(BIN)/ruff check .

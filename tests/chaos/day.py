@@ -240,11 +240,11 @@ class Day:
         """Two results for orders that nobody knows; the second cannot be handed on at the first try."""
         place, refused = inbound.place, self.folder / "refused"
 
-        def stubborn(session: Session, message_id: str) -> Any:
+        def stubborn(session: Session, message_id: str, *more: Any) -> Any:
             if session.get_one(MessageLog, message_id).control.endswith("C2") and not refused.exists():
                 refused.touch()
                 raise Refused("not now")
-            return place(session, message_id)
+            return place(session, message_id, *more)
 
         inbound.place = stubborn  # type: ignore[assignment]
         stop, listener = threading.Event(), Listener(sessions(self.engine), self.settings, {"port": 0})

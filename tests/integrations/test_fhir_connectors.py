@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -71,11 +72,28 @@ def test_a_create_happens_once_however_often_it_is_tried(clinic: World) -> None:
     assert (named["id"], named["created"]) == (first["id"], False)
 
 
-def test_a_search_finds_what_there_is_over_pages(clinic: World) -> None:
+def test_a_search_follows_the_pages_of_a_server_that_has_them(clinic: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server of these tests gives all at once; others say where the rest is."""
+    asked: list[dict[str, str]] = []
+
+    def page(_link: object, _method: str, _path: str, *, params: list[tuple[str, str]]) -> object:
+        asked.append(dict(params))
+        start = int(dict(params).get("start", "0"))
+        following = [{"relation": "next", "url": f"https://elsewhere.example/Patient?start={start + 2}&_count=2"}] if start < 4 else []
+        entries = [{"resource": {"resourceType": "Patient", "id": str(n)}} for n in range(start, min(start + 2, 5))]
+        return SimpleNamespace(body={"resourceType": "Bundle", "total": 5, "link": following, "entry": entries})
+
+    monkeypatch.setattr("integrations.connectors.fhir_search.client.exchange", page)
+    found = call(clinic, "fhir.search", "paged", resourceType="Patient", query={"_count": 2})
+    assert [item["id"] for item in found["resources"]] == ["0", "1", "2", "3", "4"]
+    assert [each.get("start") for each in asked] == [None, "2", "4"]
+
+
+def test_a_search_finds_what_there_is(clinic: World) -> None:
     for number in range(5):
         body = {**WANG, "identifier": [{"system": "urn:pages", "value": "same"}], "birthDate": f"198{number}-01-01"}
         call(clinic, "fhir.create", f"page-{number}", resource=body)
-    found = call(clinic, "fhir.search", "s1", resourceType="Patient", query={"identifier": "urn:pages|same", "_count": 2})
+    found = call(clinic, "fhir.search", "s1", resourceType="Patient", query={"identifier": "urn:pages|same"})
     assert sorted(item["birthDate"] for item in found["resources"]) == [f"198{number}-01-01" for number in range(5)]
     assert call(clinic, "fhir.search", "s2", resourceType="Patient", query={"identifier": "urn:pages|same"}, limit=3)["resources"][2:]
     assert call(clinic, "fhir.search", "s3", resourceType="Patient", query={"identifier": "urn:pages|none"})["resources"] == []

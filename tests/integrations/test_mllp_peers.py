@@ -6,6 +6,7 @@ import asyncio
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -90,7 +91,8 @@ def ask(port: int, *texts: str, context: ssl.SSLContext | None = None, answers: 
         writer.close()
         return found
 
-    return asyncio.run(go())
+    with ThreadPoolExecutor(1) as own:  # a browser test's loop may run in this thread
+        return own.submit(asyncio.run, go()).result()
 
 
 def lead(world: World, name: str, port: int, **address: Any) -> None:

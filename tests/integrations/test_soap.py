@@ -85,9 +85,9 @@ def test_what_does_not_fit_the_wsdl_is_named_and_not_sent(his: Seen, operation: 
 
 @pytest.mark.parametrize(("idempotent", "kind"), [(False, "unknown"), (True, "transient")])
 def test_a_late_answer_is_lost(his: Seen, sessions: sessionmaker[Session], idempotent: bool, kind: str) -> None:
-    connect(sessions, his, timeout=0.5, idempotent=idempotent)
+    connect(sessions, his, timeout=2, idempotent=idempotent)
     with pytest.raises(ConnectorFailed) as failed:
-        call("slow", seconds=1)
+        call("slow", seconds=4)
     assert failed.value.kind == kind
 
 

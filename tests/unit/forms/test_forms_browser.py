@@ -7,25 +7,14 @@ from pathlib import Path
 
 import pytest
 from form_samples import VITALS, form
-from playwright.sync_api import Browser, Page, sync_playwright
-from preview import FLAGS, page
+from playwright.sync_api import Browser, Page
+from preview import page
 
 import forms
 
 pytestmark = pytest.mark.browser
 
 AXE = Path(__file__).parents[3] / "web" / "client" / "node_modules" / "axe-core" / "axe.min.js"
-CHROMIUM = Path("/usr/bin/chromium")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip("Debian's chromium is not installed")
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield launched
-        launched.close()
 
 
 @pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm ci in web/client")
