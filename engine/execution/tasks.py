@@ -130,10 +130,10 @@ def complete(session: Session, task_id: str, values: dict[str, Any], *, user: st
         raise errors.Conflict(_taken(task), assignee=task.assignee, state=task.state)
     if (loaded := statements.held(session, Task, task_id)) is not None:
         statements.told(loaded, ending)
-    if statements.held(session, Instance, found["id"]) is None:
-        statements.adopt(session, Instance, found)
+    # Held here: the session itself forgets what nobody else holds, and would read it once more.
+    row = statements.held(session, Instance, found["id"]) or statements.adopt(session, Instance, found)
     by = {"user": user, "values": values}
-    return advance(session, found["id"], lambda run: run.complete(token, values, by), actor=user, handled=[token])
+    return advance(session, row.id, lambda run: run.complete(token, values, by), actor=user, handled=[token])
 
 
 def form_of(session: Session, task: Task) -> forms.Form | None:
