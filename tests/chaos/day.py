@@ -237,12 +237,15 @@ class Day:
             return done.buffered
 
     def laboratory(self) -> None:
-        """Two results for orders that nobody knows; the second cannot be handed on at the first try."""
+        """Two results for orders that nobody knows; the second cannot be handed on when it comes, neither with others nor alone."""
         place, refused = inbound.place, self.folder / "refused"
 
+        def tried() -> str:
+            return refused.read_text() if refused.exists() else ""
+
         def stubborn(session: Session, message_id: str, *more: Any) -> Any:
-            if session.get_one(MessageLog, message_id).control.endswith("C2") and not refused.exists():
-                refused.touch()
+            if session.get_one(MessageLog, message_id).control.endswith("C2") and len(tries := tried()) < 2:
+                refused.write_text(tries + ".")
                 raise Refused("not now")
             return place(session, message_id, *more)
 
